@@ -1,0 +1,83 @@
+// Direction sets on disk and in memory. One folder, one safetensors file and one ledger of selected prompts a set, each written atomically;
+// what a crash leaves half-written is ignored and removed at the next open. Thread-safe. No torch.
+#ifndef STEER_SERVER_STEERING_DIRECTION_STORE_H_
+#define STEER_SERVER_STEERING_DIRECTION_STORE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "server/steering/direction_set.h"
+
+namespace steer {
+
+// What a listing shows without loading tensors.
+struct StoredSet {
+  std::shared_ptr<const DirectionSet> set;  // `states` left out
+  int64_t stored_bytes = 0;
+  bool has_states = false;
+  int64_t selected_prompts = 0;
+};
+
+class DirectionStore {
+ public:
+  // Makes the folder if absent; reads every set's metadata and checks its digest. A damaged file is reported through `warnings`, moved aside
+  // as "<name>.damaged", and does not stop the start. FAILED_PRECONDITION if another process holds the folder's lock.
+  static absl::StatusOr<std::unique_ptr<DirectionStore>> Open(const std::string& folder, std::vector<std::string>* warnings);
+  ~DirectionStore();
+
+  // Stores a set under set.set_id (which must be IsSha256Hex). An existing set of that id with the same content digest is left as it is;
+  // with another, ALREADY_EXISTS. Durable when it returns. Failpoints "store.put.before_rename" and ".after_rename".
+  absl::Status Put(const DirectionSet& set);
+
+  // NOT_FOUND naming the id; DATA_LOSS if the file no longer matches its digest.
+  absl::StatusOr<StoredSet> Get(const std::string& set_id) const;
+  // With per-prompt states, read from disk; FAILED_PRECONDITION if the set has none.
+  absl::StatusOr<std::shared_ptr<const DirectionSet>> GetWithStates(const std::string& set_id) const;
+
+  // Newest first, ties by id; `after` is the id of the last one seen or empty. An unknown `after` is INVALID_ARGUMENT.
+  absl::StatusOr<std::vector<StoredSet>> List(const std::string& model_fingerprint, const std::string& after, size_t limit) const;
+
+  // NOT_FOUND; FAILED_PRECONDITION (DIRECTION_IN_USE) while a Lease is held.
+  absl::Status Delete(const std::string& set_id);
+
+  // Keeps a set from being deleted. Movable.
+  class Lease {
+   public:
+    Lease() = default;
+    Lease(Lease&& other) noexcept { *this = std::move(other); }
+    Lease& operator=(Lease&& other) noexcept;
+    ~Lease();
+
+   private:
+    friend class DirectionStore;
+    DirectionStore* store_ = nullptr;
+    std::string set_id_;
+  };
+  absl::StatusOr<Lease> Acquire(const std::string& set_id);
+
+  // The split (design.md section 1, "The server keeps the split"). Hashes are PromptHash values.
+  // Adds to the set's ledger; durable when it returns; already known hashes cost nothing.
+  absl::Status RecordSelected(const std::string& set_id, absl::Span<const std::string> prompt_hashes);
+  // FAILED_PRECONDITION (PROMPT_WAS_FITTED_OR_SELECTED_ON), saying how many and the index of the first, never the prompt.
+  absl::Status CheckUnseen(const std::string& set_id, absl::Span<const std::string> prompt_hashes) const;
+
+ private:
+  struct Entry;
+  explicit DirectionStore(std::string folder);
+  std::string folder_;
+  int lock_fd_ = -1;
+  mutable absl::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace steer
+
+#endif  // STEER_SERVER_STEERING_DIRECTION_STORE_H_
