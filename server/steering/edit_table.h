@@ -9,16 +9,10 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "server/steering/edit_tally.h"
 #include "server/steering/intervention.h"
 
 namespace steer {
-
-// What was done to one token, counted where the arithmetic happens.
-struct EditTally {
-  int64_t edits = 0;           // (site, target) pairs applied
-  double dose = 0;             // sum over edits of |dx| / |x| (0 where x is 0)
-  double largest_residual = 0;  // largest |<x, r>| / |x| after an edit that ablates r
-};
 
 // Applies the edits of one site to x [T, hidden] in place. entries[t] is the token's entry or null; tallies[t] is added to. Tokens without an
 // edit at the site are not written at all. Dot products and updates are float32 (dots accumulated in float64 lanes are allowed), with one
