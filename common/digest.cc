@@ -6,7 +6,9 @@
 
 namespace steer {
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
+}
 Sha256::~Sha256() { EVP_MD_CTX_free(context_); }
 
 Sha256& Sha256::Update(const void* data, size_t size) {
@@ -14,7 +16,9 @@ Sha256& Sha256::Update(const void* data, size_t size) {
   return *this;
 }
 Sha256& Sha256::Update(absl::string_view bytes) { return Update(bytes.data(), bytes.size()); }
-Sha256& Sha256::Field(absl::string_view bytes) { return Field(uint64_t{bytes.size()}).Update(bytes); }
+Sha256& Sha256::Field(absl::string_view bytes) {
+  return Field(uint64_t{bytes.size()}).Update(bytes);
+}
 Sha256& Sha256::Field(uint64_t value) {
   unsigned char bytes[8];
   for (int i = 0; i < 8; ++i) bytes[i] = static_cast<unsigned char>(value >> (8 * i));

@@ -41,7 +41,8 @@ absl::optional<absl::Duration> RetryDelayOf(const absl::Status& status) {
 absl::Status ViolationsError(const std::vector<Violation>& violations) {
   std::string message;
   for (size_t i = 0; i < violations.size() && i < kShownViolations; ++i) {
-    absl::StrAppend(&message, i == 0 ? "" : "; ", violations[i].field, ": ", violations[i].description);
+    absl::StrAppend(&message, i == 0 ? "" : "; ", violations[i].field, ": ",
+                    violations[i].description);
   }
   if (violations.size() > kShownViolations) {
     absl::StrAppend(&message, "; and ", violations.size() - kShownViolations, " more");
@@ -50,7 +51,8 @@ absl::Status ViolationsError(const std::vector<Violation>& violations) {
   Json list = Json::array();
   for (const Violation& v : violations) list.push_back(Json::array({v.field, v.description}));
   // Field paths and descriptions may quote the caller's bytes; replace rather than throw.
-  status.SetPayload(kViolationsUrl, absl::Cord(list.dump(-1, ' ', false, Json::error_handler_t::replace)));
+  status.SetPayload(kViolationsUrl,
+                    absl::Cord(list.dump(-1, ' ', false, Json::error_handler_t::replace)));
   return status;
 }
 
@@ -71,7 +73,9 @@ std::vector<Violation> ViolationsOf(const absl::Status& status) {
 absl::Status Annotate(const absl::Status& status, absl::string_view context) {
   if (status.ok()) return status;
   absl::Status annotated(status.code(), absl::StrCat(context, ": ", status.message()));
-  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { annotated.SetPayload(url, payload); });
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
+    annotated.SetPayload(url, payload);
+  });
   return annotated;
 }
 

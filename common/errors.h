@@ -1,5 +1,6 @@
-// Errors that carry a reason for programs and, for requests, every violation (https://google.aip.dev/193). Inside the programs they travel
-// as absl::Status with payloads; server/rpc turns them into grpc::Status and client/api back.
+// Errors that carry a reason for programs and, for requests, every violation
+// (https://google.aip.dev/193). Inside the programs they travel as absl::Status with payloads;
+// server/rpc turns them into grpc::Status and client/api back.
 #ifndef STEER_COMMON_ERRORS_H_
 #define STEER_COMMON_ERRORS_H_
 
@@ -31,7 +32,8 @@ std::string ReasonOf(const absl::Status& status);
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 absl::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
 
-// INVALID_ARGUMENT (reason INVALID_REQUEST) with all violations, as message and as payload. Needs at least one.
+// INVALID_ARGUMENT (reason INVALID_REQUEST) with all violations, as message and as payload. Needs
+// at least one.
 absl::Status ViolationsError(const std::vector<Violation>& violations);
 std::vector<Violation> ViolationsOf(const absl::Status& status);
 

@@ -32,7 +32,8 @@ const Settings& All() {
     if (text == nullptr) return result;
     for (absl::string_view item : absl::StrSplit(text, ',', absl::SkipEmpty())) {
       std::pair<std::string, std::string> parts = absl::StrSplit(item, absl::MaxSplits('=', 1));
-      std::pair<std::string, std::string> action = absl::StrSplit(parts.second, absl::MaxSplits('@', 1));
+      std::pair<std::string, std::string> action =
+          absl::StrSplit(parts.second, absl::MaxSplits('@', 1));
       auto setting = std::make_unique<Setting>();
       setting->action = action.first;
       if (!absl::SimpleAtoi(action.second, &setting->at)) setting->at = 0;

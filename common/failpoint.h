@@ -1,6 +1,8 @@
-// Named places where tests make a program fail. Off unless the environment variable STEER_FAILPOINTS is set at start:
+// Named places where tests make a program fail. Off unless the environment variable
+// STEER_FAILPOINTS is set at start:
 //   STEER_FAILPOINTS="log.append=kill@3,store.write=error"
-// kill: SIGKILL to ourselves, as a power cut would; error: INTERNAL; skip: reported to callers of FailpointSkips. @n: at the n-th pass only.
+// kill: SIGKILL to ourselves, as a power cut would; error: INTERNAL; skip: reported to callers of
+// FailpointSkips. @n: at the n-th pass only.
 #ifndef STEER_COMMON_FAILPOINT_H_
 #define STEER_COMMON_FAILPOINT_H_
 

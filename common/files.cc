@@ -62,7 +62,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   STEER_ASSIGN_OR_RETURN(int fd, OpenForReading(path, &size));
   absl::Cleanup closer = [fd] { close(fd); };
   if (size > max_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(path, " has ", size, " bytes, more than the limit of ", max_bytes));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(path, " has ", size, " bytes, more than the limit of ", max_bytes));
   }
   std::string bytes(static_cast<size_t>(size), '\0');
   size_t done = 0;
@@ -93,7 +94,8 @@ absl::Status MakeFolders(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes, absl::string_view failpoint) {
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes,
+                                 absl::string_view failpoint) {
   static std::atomic<uint64_t> counter{0};
   std::string temporary = absl::StrCat(path, ".tmp.", getpid(), ".", counter++);
   int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -101,8 +103,10 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view byte
   absl::Status status = WriteAll(fd, bytes, temporary);
   if (status.ok() && fsync(fd) != 0) status = Errno(errno, "cannot sync", temporary);
   if (close(fd) != 0 && status.ok()) status = Errno(errno, "cannot close", temporary);
-  if (status.ok() && !failpoint.empty()) status = Failpoint(absl::StrCat(failpoint, ".before_rename"));
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) status = Errno(errno, "cannot rename to", path);
+  if (status.ok() && !failpoint.empty())
+    status = Failpoint(absl::StrCat(failpoint, ".before_rename"));
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0)
+    status = Errno(errno, "cannot rename to", path);
   if (!status.ok()) {
     unlink(temporary.c_str());
     return status;
@@ -118,7 +122,8 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
   if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(nullptr, 0));
   void* data = mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_PRIVATE, fd, 0);
   if (data == MAP_FAILED) return Errno(errno, "cannot map", path);
-  return std::shared_ptr<const MappedFile>(new MappedFile(static_cast<const char*>(data), static_cast<size_t>(size)));
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(static_cast<const char*>(data), static_cast<size_t>(size)));
 }
 
 MappedFile::~MappedFile() {

@@ -1,4 +1,5 @@
-// Files read whole, mapped, or written so that a crash leaves the old bytes or the new ones, never a mixture.
+// Files read whole, mapped, or written so that a crash leaves the old bytes or the new ones, never
+// a mixture.
 #ifndef STEER_COMMON_FILES_H_
 #define STEER_COMMON_FILES_H_
 
@@ -13,12 +14,15 @@
 
 namespace steer {
 
-// Errors name the path. NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION for a directory, RESOURCE_EXHAUSTED beyond max_bytes.
+// Errors name the path. NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION for a directory,
+// RESOURCE_EXHAUSTED beyond max_bytes.
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes = int64_t{1} << 30);
 
-// Writes path + ".tmp.<pid>.<n>", fsyncs, renames over path, fsyncs the folder. On error nothing of it remains. RESOURCE_EXHAUSTED when
-// the disk is full. `failpoint`, if not empty, names failpoints "<failpoint>.before_rename" and "<failpoint>.after_rename".
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes, absl::string_view failpoint = "");
+// Writes path + ".tmp.<pid>.<n>", fsyncs, renames over path, fsyncs the folder. On error nothing of
+// it remains. RESOURCE_EXHAUSTED when the disk is full. `failpoint`, if not empty, names failpoints
+// "<failpoint>.before_rename" and "<failpoint>.after_rename".
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes,
+                                 absl::string_view failpoint = "");
 
 // mkdir -p.
 absl::Status MakeFolders(const std::string& path);
@@ -26,7 +30,8 @@ absl::Status MakeFolders(const std::string& path);
 // fsync of a folder, so that a rename in it survives a power loss.
 absl::Status SyncFolder(const std::string& path);
 
-// A read-only mapping of a whole file. Thread-safe after Open; bytes() is valid for the object's lifetime.
+// A read-only mapping of a whole file. Thread-safe after Open; bytes() is valid for the object's
+// lifetime.
 class MappedFile {
  public:
   // Errors as ReadFile. An empty file maps to an empty view.

@@ -12,8 +12,8 @@
 namespace steer {
 namespace {
 
-// A SAX pass that only checks, so that the tree is built once it is known to be sane: copying or printing a value of 200 000 nested
-// arrays overflows the stack.
+// A SAX pass that only checks, so that the tree is built once it is known to be sane: copying or
+// printing a value of 200 000 nested arrays overflows the stack.
 class Checker : public nlohmann::json_sax<Json> {
  public:
   bool null() override { return true; }
@@ -30,7 +30,8 @@ class Checker : public nlohmann::json_sax<Json> {
     return Enter();
   }
   bool key(string_t& name) override {
-    return keys_.back().insert(name).second || Fail(absl::StrCat("the key \"", name.substr(0, 80), "\" occurs twice in one object"));
+    return keys_.back().insert(name).second ||
+           Fail(absl::StrCat("the key \"", name.substr(0, 80), "\" occurs twice in one object"));
   }
   bool end_object() override {
     keys_.pop_back();
@@ -42,17 +43,21 @@ class Checker : public nlohmann::json_sax<Json> {
     --depth_;
     return true;
   }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& e) override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& e) override {
     position_ = position;
     std::string what = e.what();
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." -> what follows the bracket
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." -> what
+    // follows the bracket
     size_t bracket = what.find("] ");
     return Fail(bracket == std::string::npos ? what : what.substr(bracket + 2));
   }
   const std::string& problem() const { return problem_; }
 
  private:
-  bool Enter() { return ++depth_ <= kMaxJsonDepth || Fail(absl::StrCat("nested deeper than ", kMaxJsonDepth)); }
+  bool Enter() {
+    return ++depth_ <= kMaxJsonDepth || Fail(absl::StrCat("nested deeper than ", kMaxJsonDepth));
+  }
   bool Fail(std::string problem) {
     if (problem_.empty()) problem_ = std::move(problem);
     return false;
@@ -68,8 +73,9 @@ absl::StatusOr<T> Parse(absl::string_view text) {
   Checker checker;
   const char* begin = text.data();
   if (!nlohmann::json::sax_parse(begin, begin + text.size(), &checker)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("not valid JSON: ", checker.problem().empty() ? "syntax error" : checker.problem().substr(0, 400)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "not valid JSON: ",
+        checker.problem().empty() ? "syntax error" : checker.problem().substr(0, 400)));
   }
   T value = T::parse(begin, begin + text.size(), nullptr, false);
   if (value.is_discarded()) return absl::InvalidArgumentError("not valid JSON");
@@ -83,9 +89,11 @@ bool AllFinite(const Json& value) {
 }
 
 absl::StatusOr<Json> Field(const Json& object, absl::string_view key, absl::string_view where) {
-  if (!object.is_object()) return absl::InvalidArgumentError(absl::StrCat(where, ": not a JSON object"));
+  if (!object.is_object())
+    return absl::InvalidArgumentError(absl::StrCat(where, ": not a JSON object"));
   auto it = object.find(std::string(key));
-  if (it == object.end()) return absl::InvalidArgumentError(absl::StrCat(where, ": \"", key, "\" is missing"));
+  if (it == object.end())
+    return absl::InvalidArgumentError(absl::StrCat(where, ": \"", key, "\" is missing"));
   return *it;
 }
 
@@ -96,7 +104,9 @@ absl::Status WrongType(absl::string_view where, absl::string_view key, absl::str
 }  // namespace
 
 absl::StatusOr<Json> ParseJson(absl::string_view text) { return Parse<Json>(text); }
-absl::StatusOr<OrderedJson> ParseOrderedJson(absl::string_view text) { return Parse<OrderedJson>(text); }
+absl::StatusOr<OrderedJson> ParseOrderedJson(absl::string_view text) {
+  return Parse<OrderedJson>(text);
+}
 
 absl::StatusOr<Json> ReadJsonFile(const std::string& path) {
   STEER_ASSIGN_OR_RETURN(std::string text, ReadFile(path));
@@ -114,15 +124,18 @@ absl::StatusOr<std::string> CanonicalJson(const Json& value) {
   }
 }
 
-absl::StatusOr<int64_t> JsonInt(const Json& object, absl::string_view key, absl::string_view where) {
+absl::StatusOr<int64_t> JsonInt(const Json& object, absl::string_view key,
+                                absl::string_view where) {
   STEER_ASSIGN_OR_RETURN(Json field, Field(object, key, where));
-  if (!field.is_number_integer() || (field.is_number_unsigned() && field.get<uint64_t>() > uint64_t{INT64_MAX})) {
+  if (!field.is_number_integer() ||
+      (field.is_number_unsigned() && field.get<uint64_t>() > uint64_t{INT64_MAX})) {
     return WrongType(where, key, "an integer");
   }
   return field.get<int64_t>();
 }
 
-absl::StatusOr<double> JsonNumber(const Json& object, absl::string_view key, absl::string_view where) {
+absl::StatusOr<double> JsonNumber(const Json& object, absl::string_view key,
+                                  absl::string_view where) {
   STEER_ASSIGN_OR_RETURN(Json field, Field(object, key, where));
   if (!field.is_number()) return WrongType(where, key, "a number");
   return field.get<double>();
@@ -134,7 +147,8 @@ absl::StatusOr<bool> JsonBool(const Json& object, absl::string_view key, absl::s
   return field.get<bool>();
 }
 
-absl::StatusOr<std::string> JsonString(const Json& object, absl::string_view key, absl::string_view where) {
+absl::StatusOr<std::string> JsonString(const Json& object, absl::string_view key,
+                                       absl::string_view where) {
   STEER_ASSIGN_OR_RETURN(Json field, Field(object, key, where));
   if (!field.is_string()) return WrongType(where, key, "a string");
   return field.get<std::string>();

@@ -20,13 +20,15 @@ std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> c, std::array<uint32_
 
 uint64_t PhiloxStream::Word(uint64_t index) const {
   uint64_t block = index / 2;
-  auto out = Philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), static_cast<uint32_t>(stream_),
-                         static_cast<uint32_t>(stream_ >> 32)},
+  auto out = Philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32),
+                         static_cast<uint32_t>(stream_), static_cast<uint32_t>(stream_ >> 32)},
                         {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
   return index % 2 == 0 ? uint64_t{out[1]} << 32 | out[0] : uint64_t{out[3]} << 32 | out[2];
 }
 
-double PhiloxStream::Uniform(uint64_t index) const { return static_cast<double>(Word(index) >> 11) * 0x1p-53; }
+double PhiloxStream::Uniform(uint64_t index) const {
+  return static_cast<double>(Word(index) >> 11) * 0x1p-53;
+}
 
 double PhiloxStream::Normal(uint64_t index) const {
   uint64_t even = index & ~uint64_t{1};
@@ -37,7 +39,8 @@ double PhiloxStream::Normal(uint64_t index) const {
   return index == even ? radius * std::cos(angle) : radius * std::sin(angle);
 }
 
-std::vector<size_t> SampleWithoutReplacement(const PhiloxStream& stream, size_t size, size_t count) {
+std::vector<size_t> SampleWithoutReplacement(const PhiloxStream& stream, size_t size,
+                                             size_t count) {
   std::vector<size_t> indices(size);
   std::iota(indices.begin(), indices.end(), size_t{0});
   uint64_t word = 0;

@@ -1,5 +1,6 @@
-// Philox4x32-10, the counter-based generator of Salmon et al. 2011 (SC11, "Parallel random numbers: as easy as 1, 2, 3"). A value depends
-// on (key, stream, index) alone, so draws need no state, no order and no storage. Values are pinned by tests.
+// Philox4x32-10, the counter-based generator of Salmon et al. 2011 (SC11, "Parallel random numbers:
+// as easy as 1, 2, 3"). A value depends on (key, stream, index) alone, so draws need no state, no
+// order and no storage. Values are pinned by tests.
 #ifndef STEER_COMMON_PHILOX_H_
 #define STEER_COMMON_PHILOX_H_
 
@@ -29,7 +30,8 @@ class PhiloxStream {
   uint64_t stream_;
 };
 
-// `count` distinct indices below `size`, in drawn order (Fisher-Yates with rejection, so unbiased). Requires count <= size.
+// `count` distinct indices below `size`, in drawn order (Fisher-Yates with rejection, so unbiased).
+// Requires count <= size.
 std::vector<size_t> SampleWithoutReplacement(const PhiloxStream& stream, size_t size, size_t count);
 
 }  // namespace steer

@@ -13,7 +13,8 @@ namespace {
 bool IsSpace(uint32_t c) {
   if (c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85) return true;
   utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
+  return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL ||
+         category == UTF8PROC_CATEGORY_ZP;
 }
 
 }  // namespace
@@ -21,9 +22,11 @@ bool IsSpace(uint32_t c) {
 absl::StatusOr<std::string> PromptNormalForm(absl::string_view text) {
   if (!IsValidUtf8(text)) return absl::InvalidArgumentError("the prompt is not valid UTF-8");
   utf8proc_uint8_t* folded = nullptr;
-  auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
-  utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                       static_cast<utf8proc_ssize_t>(text.size()), &folded, options);
+  auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE |
+                                                UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
+  utf8proc_ssize_t size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &folded, options);
   if (size < 0) return absl::InvalidArgumentError("the prompt cannot be normalised");
   absl::string_view mapped(reinterpret_cast<const char*>(folded), static_cast<size_t>(size));
   std::string form;

@@ -1,5 +1,6 @@
-// The one normal form in which client and server compare prompts: NFKC, case-folded, runs of white space as one space, trimmed. Two prompts
-// with the same form are the same prompt, in deduplication, in splits and in the server's split keeping.
+// The one normal form in which client and server compare prompts: NFKC, case-folded, runs of white
+// space as one space, trimmed. Two prompts with the same form are the same prompt, in
+// deduplication, in splits and in the server's split keeping.
 #ifndef STEER_COMMON_PROMPT_FORM_H_
 #define STEER_COMMON_PROMPT_FORM_H_
 

@@ -7,10 +7,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define STEER_RETURN_IF_ERROR(expr)                  \
-  do {                                               \
-    absl::Status steer_status_ = (expr);             \
-    if (!steer_status_.ok()) return steer_status_;   \
+#define STEER_RETURN_IF_ERROR(expr)                \
+  do {                                             \
+    absl::Status steer_status_ = (expr);           \
+    if (!steer_status_.ok()) return steer_status_; \
   } while (false)
 
 #define STEER_CONCAT_INNER_(a, b) a##b

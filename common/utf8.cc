@@ -14,7 +14,10 @@ size_t CharacterLength(absl::string_view s, uint32_t* code_point) {
     *code_point = b0;
     return 1;
   }
-  size_t length = b0 >= 0xF0 && b0 <= 0xF4 ? 4 : b0 >= 0xE0 && b0 < 0xF0 ? 3 : b0 >= 0xC2 && b0 < 0xE0 ? 2 : 0;
+  size_t length = b0 >= 0xF0 && b0 <= 0xF4  ? 4
+                  : b0 >= 0xE0 && b0 < 0xF0 ? 3
+                  : b0 >= 0xC2 && b0 < 0xE0 ? 2
+                                            : 0;
   if (length == 0 || s.size() < length) return 0;
   uint32_t value = b0 & (0xFF >> (length + 1));
   for (size_t i = 1; i < length; ++i) {
@@ -44,7 +47,8 @@ bool IsValidUtf8(absl::string_view text) { return ValidUtf8Prefix(text) == text.
 
 bool IsUnfinishedUtf8(absl::string_view tail) {
   if (tail.empty() || tail.size() > 3) return false;
-  // Unfinished if some continuation makes it whole; the second byte decides about overlong forms and surrogates.
+  // Unfinished if some continuation makes it whole; the second byte decides about overlong forms
+  // and surrogates.
   for (unsigned char fill : {0x80, 0x90, 0xBF}) {
     std::string whole(tail);
     uint32_t code_point;

@@ -14,7 +14,8 @@ namespace steer {
 // Strict: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool IsValidUtf8(absl::string_view text);
 
-// Length of the longest prefix that is whole, valid characters. Bytes after it are invalid or an unfinished character.
+// Length of the longest prefix that is whole, valid characters. Bytes after it are invalid or an
+// unfinished character.
 size_t ValidUtf8Prefix(absl::string_view text);
 
 // True if `tail` could be the start of one valid character (and is not one yet).

@@ -1,4 +1,5 @@
-// The engine: one thread that owns torch, a model, and rows of all kinds together. rpc/ sees this header and job.h only.
+// The engine: one thread that owns torch, a model, and rows of all kinds together. rpc/ sees this
+// header and job.h only.
 //
 // Thread rule: every method may be called from any thread. Sinks are called on the engine thread.
 #ifndef STEER_SERVER_ENGINE_ENGINE_H_
@@ -25,20 +26,21 @@ namespace steer {
 
 struct EngineOptions {
   std::string model_folder;
-  std::string model_name;               // empty: the folder's base name
-  std::string device = "cpu";           // "cpu" or "cuda"
-  std::string dtype = "auto";           // "float32", "bfloat16", "auto" (bfloat16 where the hardware has units for it, else float32)
-  int threads = 0;                      // torch threads; 0: all cores
-  int32_t decode_rows = 32;             // R
-  int32_t prefill_tokens = 256;         // C
-  int32_t max_context_tokens = 1024;    // of one row, at most the model's
-  int64_t kv_tokens = 0;                // of the arena; 0: decode_rows * max_context_tokens, at most 64 Ki
+  std::string model_name;        // empty: the folder's base name
+  std::string device = "cpu";    // "cpu" or "cuda"
+  std::string dtype = "auto";    // "float32", "bfloat16", "auto" (bfloat16 where the hardware has
+                                 // units for it, else float32)
+  int threads = 0;               // torch threads; 0: all cores
+  int32_t decode_rows = 32;      // R
+  int32_t prefill_tokens = 256;  // C
+  int32_t max_context_tokens = 1024;  // of one row, at most the model's
+  int64_t kv_tokens = 0;  // of the arena; 0: decode_rows * max_context_tokens, at most 64 Ki
   int32_t max_new_tokens = 512;
   int32_t max_prompts = 4096;
   int32_t max_arms = 512;
   int64_t max_rows = 262144;
   int64_t max_state_bytes = int64_t{1} << 30;
-  bool measure_rates = true;            // a short warm-up measures prefill and decode rates
+  bool measure_rates = true;  // a short warm-up measures prefill and decode rates
 };
 
 // Facts about the loaded model; see proto GetModelResponse.
@@ -57,8 +59,11 @@ struct ModelFacts {
 
 class Engine {
  public:
-  // Loads the model, warms up and starts the thread. `store` and `observer` outlive the engine; `observer` may be null.
-  static absl::StatusOr<std::unique_ptr<Engine>> Create(EngineOptions options, DirectionStore* store, EngineObserver* observer);
+  // Loads the model, warms up and starts the thread. `store` and `observer` outlive the engine;
+  // `observer` may be null.
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(EngineOptions options,
+                                                        DirectionStore* store,
+                                                        EngineObserver* observer);
   // Cancels what runs (sinks get UNAVAILABLE) and joins.
   virtual ~Engine() = default;
 
@@ -67,25 +72,34 @@ class Engine {
   virtual const Tokenizer& tokenizer() const = 0;
   virtual DirectionStore& store() const = 0;
 
-  // Renders and tokenises; pure, slow, meant for an edge pool. INVALID_ARGUMENT for text that is not UTF-8, has a NUL, or is too long.
-  virtual absl::StatusOr<PreparedPrompt> Prepare(const std::string& user, const absl::optional<std::string>& system) const = 0;
+  // Renders and tokenises; pure, slow, meant for an edge pool. INVALID_ARGUMENT for text that is
+  // not UTF-8, has a NUL, or is too long.
+  virtual absl::StatusOr<PreparedPrompt> Prepare(
+      const std::string& user, const absl::optional<std::string>& system) const = 0;
 
-  // Resolves and compiles against the store; INVALID_ARGUMENT with all violations under `field`, NOT_FOUND, FAILED_PRECONDITION. Appends a
-  // lease for every set named.
-  virtual absl::StatusOr<std::shared_ptr<const CompiledIntervention>> Compile(const InterventionSpec& spec, const std::string& field,
-                                                                              std::vector<DirectionStore::Lease>* leases) const = 0;
+  // Resolves and compiles against the store; INVALID_ARGUMENT with all violations under `field`,
+  // NOT_FOUND, FAILED_PRECONDITION. Appends a lease for every set named.
+  virtual absl::StatusOr<std::shared_ptr<const CompiledIntervention>> Compile(
+      const InterventionSpec& spec, const std::string& field,
+      std::vector<DirectionStore::Lease>* leases) const = 0;
 
-  // Cost of a job; INVALID_ARGUMENT naming the limit if it can never run here. Submit refuses exactly what these refuse.
+  // Cost of a job; INVALID_ARGUMENT naming the limit if it can never run here. Submit refuses
+  // exactly what these refuse.
   virtual absl::StatusOr<JobCost> Cost(const FitJob& job) const = 0;
   virtual absl::StatusOr<JobCost> Cost(const GenerateJob& job) const = 0;
   virtual absl::StatusOr<JobCost> Cost(const EvaluateJob& job) const = 0;
 
-  // Queues a job. An error means that the sink will never be called; OK means that OnDone will be called once.
-  virtual absl::Status Submit(FitJob job, std::shared_ptr<CallControl> control, std::shared_ptr<FitSink> sink) = 0;
-  virtual absl::Status Submit(GenerateJob job, std::shared_ptr<CallControl> control, std::shared_ptr<GenerateSink> sink) = 0;
-  virtual absl::Status Submit(EvaluateJob job, std::shared_ptr<CallControl> control, std::shared_ptr<EvaluateSink> sink) = 0;
+  // Queues a job. An error means that the sink will never be called; OK means that OnDone will be
+  // called once.
+  virtual absl::Status Submit(FitJob job, std::shared_ptr<CallControl> control,
+                              std::shared_ptr<FitSink> sink) = 0;
+  virtual absl::Status Submit(GenerateJob job, std::shared_ptr<CallControl> control,
+                              std::shared_ptr<GenerateSink> sink) = 0;
+  virtual absl::Status Submit(EvaluateJob job, std::shared_ptr<CallControl> control,
+                              std::shared_ptr<EvaluateSink> sink) = 0;
 
-  // When the engine thread last finished a step or found itself idle; health is computed from its age.
+  // When the engine thread last finished a step or found itself idle; health is computed from its
+  // age.
   virtual absl::Time last_heartbeat() const = 0;
   // Forward passes so far, by kind; counters that tests compare (contract 5).
   virtual std::pair<int64_t, int64_t> prefill_and_decode_steps() const = 0;

@@ -1,4 +1,5 @@
-// What the engine is asked to do, and how it answers. No torch, no protobuf: rpc/ translates to and from these.
+// What the engine is asked to do, and how it answers. No torch, no protobuf: rpc/ translates to and
+// from these.
 #ifndef STEER_SERVER_ENGINE_JOB_H_
 #define STEER_SERVER_ENGINE_JOB_H_
 
@@ -19,8 +20,9 @@
 
 namespace steer {
 
-// Shared between a call and its rows. The engine looks at it between steps; after a cancellation or the deadline the rows are gone within one
-// step and the sink's OnDone carries CANCELLED or DEADLINE_EXCEEDED.
+// Shared between a call and its rows. The engine looks at it between steps; after a cancellation or
+// the deadline the rows are gone within one step and the sink's OnDone carries CANCELLED or
+// DEADLINE_EXCEEDED.
 struct CallControl {
   absl::Time deadline = absl::InfiniteFuture();
   std::atomic<bool> cancelled{false};
@@ -57,7 +59,8 @@ struct ReceiptCounts {
   std::vector<std::string> content_digests;
 };
 
-// Sinks are called on the engine thread and must not block. After OnDone nothing more is called. The engine keeps the sink alive until then.
+// Sinks are called on the engine thread and must not block. After OnDone nothing more is called.
+// The engine keeps the sink alive until then.
 
 struct FitJob {
   std::vector<PreparedPrompt> harmful;
@@ -100,7 +103,8 @@ class GenerateSink {
 struct EvaluateArm {
   std::string name;
   std::shared_ptr<const CompiledIntervention> intervention;  // null or empty: baseline
-  std::vector<int> prompts;  // indices; rows that the caller holds are already left out (may be empty then)
+  std::vector<int>
+      prompts;  // indices; rows that the caller holds are already left out (may be empty then)
 };
 struct EvaluateJob {
   std::vector<PreparedPrompt> prompts;

@@ -1,0 +1,44 @@
+// Device discovery. It launches a kernel before it says yes: a device that is seen but cannot run this build's code (an older architecture, a
+// driver that is too old) must be refused at start, not at the first request.
+#include <cuda_runtime.h>
+
+#include <cstdio>
+
+#include "server/cuda/plugin.h"
+
+namespace {
+
+__global__ void WriteProbe(int* out) { *out = 42; }
+
+cudaError_t RunProbe() {
+  int* device_value = nullptr;
+  int value = 0;
+  cudaError_t error = cudaMalloc(&device_value, sizeof(int));
+  if (error != cudaSuccess) return error;
+  WriteProbe<<<1, 1>>>(device_value);
+  error = cudaGetLastError();
+  if (error == cudaSuccess) error = cudaMemcpy(&value, device_value, sizeof(int), cudaMemcpyDeviceToHost);
+  cudaFree(device_value);
+  return error != cudaSuccess ? error : value == 42 ? cudaSuccess : cudaErrorUnknown;
+}
+
+}  // namespace
+
+extern "C" int SteerCudaDescribe(char* text, size_t size) {
+  int count = 0;
+  cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess || count == 0) {
+    snprintf(text, size, "no CUDA device is seen (%s)", error == cudaSuccess ? "0 devices" : cudaGetErrorString(error));
+    return 1;
+  }
+  cudaDeviceProp properties;
+  error = cudaGetDeviceProperties(&properties, 0);
+  if (error == cudaSuccess) error = RunProbe();
+  if (error != cudaSuccess) {
+    snprintf(text, size, "device 0 cannot run this build (%s)", cudaGetErrorString(error));
+    return 1;
+  }
+  snprintf(text, size, "%s, compute capability %d.%d, %zu MiB", properties.name, properties.major, properties.minor,
+           properties.totalGlobalMem >> 20);
+  return 0;
+}

@@ -1,0 +1,14 @@
+// The C interface between steerd and libsteer_cuda.so. Both sides are built from this header.
+#ifndef STEER_SERVER_CUDA_PLUGIN_H_
+#define STEER_SERVER_CUDA_PLUGIN_H_
+
+#include <cstddef>
+
+inline constexpr char kCudaPluginName[] = "libsteer_cuda.so";
+inline constexpr char kCudaDescribeSymbol[] = "SteerCudaDescribe";
+
+// Writes a NUL-terminated description of device 0 into text[size] and returns 0, or what is wrong
+// and returns 1. Any thread.
+using SteerCudaDescribeFn = int (*)(char* text, size_t size);
+
+#endif  // STEER_SERVER_CUDA_PLUGIN_H_

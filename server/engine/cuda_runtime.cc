@@ -1,0 +1,79 @@
+#include "server/engine/cuda_runtime.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/errors.h"
+#include "common/status_macros.h"
+#include "server/cuda/plugin.h"
+
+// Declared here rather than through a torch header: any exported symbol of libtorch_cpu tells where
+// it was loaded from.
+namespace at {
+int get_num_threads();
+}
+
+namespace steer {
+namespace {
+
+absl::Status Missing(const std::string& what) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "CUDA_UNAVAILABLE", what);
+}
+
+absl::StatusOr<std::string> TorchFolder() {
+  Dl_info info;
+  if (dladdr(reinterpret_cast<void*>(&at::get_num_threads), &info) == 0 ||
+      info.dli_fname == nullptr) {
+    return Missing("--device cuda: cannot tell where libtorch_cpu.so was loaded from");
+  }
+  return std::filesystem::path(info.dli_fname).parent_path().string();
+}
+
+std::vector<std::string> PluginCandidates(const std::string& plugin) {
+  if (!plugin.empty()) return {plugin};
+  std::error_code error;
+  std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  std::filesystem::path folder = program.parent_path();
+  return {(folder / kCudaPluginName).string(),
+          (folder / ".." / "lib" / kCudaPluginName).lexically_normal().string(),
+          (folder / "cuda" / kCudaPluginName).string()};
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> LoadCudaRuntime(const std::string& plugin) {
+  STEER_ASSIGN_OR_RETURN(std::string folder, TorchFolder());
+  std::string library = absl::StrCat(folder, "/libtorch_cuda.so");
+  // Never closed: libtorch registers operators from it.
+  if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    return Missing(absl::StrCat("--device cuda: cannot load libtorch_cuda.so (", dlerror(),
+                                "). Install libtorch with its CUDA libraries "
+                                "(deploy/install_dependencies.sh --cuda), or use --device cpu"));
+  }
+  std::vector<std::string> failures;
+  for (const std::string& path : PluginCandidates(plugin)) {
+    void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    if (handle == nullptr) {
+      failures.push_back(dlerror());
+      continue;
+    }
+    auto describe = reinterpret_cast<SteerCudaDescribeFn>(dlsym(handle, kCudaDescribeSymbol));
+    if (describe == nullptr)
+      return Missing(absl::StrCat("--device cuda: ", path, " is not steer's plugin"));
+    char text[512] = {0};
+    if (describe(text, sizeof(text)) != 0)
+      return Missing(
+          absl::StrCat("--device cuda: ", text, ". Use --device cpu, or check the driver"));
+    return std::string(text);
+  }
+  return Missing(absl::StrCat("--device cuda: cannot load ", kCudaPluginName, " (",
+                              absl::StrJoin(failures, "; "),
+                              "). It is built where nvcc is found; name it with --cuda-plugin"));
+}
+
+}  // namespace steer

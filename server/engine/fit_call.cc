@@ -1,0 +1,91 @@
+#include "server/engine/fit_call.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "common/status_macros.h"
+
+namespace steer {
+namespace {
+
+std::vector<std::vector<int32_t>> Ids(const std::vector<PreparedPrompt>& prompts) {
+  std::vector<std::vector<int32_t>> ids;
+  for (const PreparedPrompt& prompt : prompts) ids.push_back(prompt.ids);
+  return ids;
+}
+
+}  // namespace
+
+std::string FitCall::SetId(const FitJob& job, const ModelFacts& facts) {
+  return DirectionSetId(facts.model_fingerprint, facts.numeric_fingerprint, Ids(job.harmful),
+                        Ids(job.harmless), job.positions, job.keep_states);
+}
+
+FitCall::FitCall(FitJob job, std::shared_ptr<CallControl> control, std::shared_ptr<FitSink> sink,
+                 const ModelFacts& facts, DirectionStore* store)
+    : Call(std::move(control)),
+      job_(std::move(job)),
+      sink_(std::move(sink)),
+      facts_(facts),
+      store_(store),
+      set_id_(SetId(job_, facts)),
+      fit_(job_.positions, facts.layers, facts.hidden, static_cast<int64_t>(job_.harmful.size()),
+           static_cast<int64_t>(job_.harmless.size())) {
+  // A damaged file reads as absent here and is fitted anew; Put then reports what is wrong with the
+  // old one.
+  cached_ = store_->Get(set_id_).ok();
+}
+
+std::unique_ptr<Row> FitCall::NextRow() {
+  if (cached_ || issued_ == total()) return nullptr;
+  auto row = std::make_unique<Row>();
+  auto harmful = static_cast<int64_t>(job_.harmful.size());
+  row->call = this;
+  row->kind = RowKind::kFit;
+  row->prompt = static_cast<int>(issued_);
+  row->prompt_ids =
+      issued_ < harmful ? &job_.harmful[issued_].ids : &job_.harmless[issued_ - harmful].ids;
+  row->capture_positions = &job_.positions;
+  ++issued_;
+  return row;
+}
+
+absl::Status FitCall::OnRowDone(Row& row) {
+  auto harmful = static_cast<int64_t>(job_.harmful.size());
+  bool is_harmful = row.prompt < harmful;
+  STEER_RETURN_IF_ERROR(fit_.AddPrompt(is_harmful ? PromptClass::kHarmful : PromptClass::kHarmless,
+                                       is_harmful ? row.prompt : row.prompt - harmful, row.states));
+  ++done_;
+  if (gate_.Passes(done_, total())) sink_->OnProgress(done_, total());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FitResult> FitCall::Finish() {
+  if (!cached_) {
+    STEER_ASSIGN_OR_RETURN(DirectionSet set, fit_.Finish(job_.keep_states));
+    set.set_id = set_id_;
+    set.model_fingerprint = facts_.model_fingerprint;
+    set.numeric_fingerprint = facts_.numeric_fingerprint;
+    for (const auto* prompts : {&job_.harmful, &job_.harmless}) {
+      for (const PreparedPrompt& prompt : *prompts) set.fit_prompt_hashes.push_back(prompt.hash);
+    }
+    std::sort(set.fit_prompt_hashes.begin(), set.fit_prompt_hashes.end());
+    set.create_time = absl::Now();
+    set.content_digest = ContentDigest(set);
+    STEER_RETURN_IF_ERROR(store_->Put(set));
+  }
+  STEER_ASSIGN_OR_RETURN(StoredSet stored, store_->Get(set_id_));
+  return FitResult{std::move(stored), cached_};
+}
+
+bool FitCall::FinishIfComplete() {
+  if (!cached_ && done_ < total()) return false;
+  sink_->OnDone(Finish());
+  return true;
+}
+
+void FitCall::Fail(const absl::Status& status) { sink_->OnDone(status); }
+
+}  // namespace steer

@@ -1,0 +1,32 @@
+// Loads everything that an engine needs. Call on the engine thread: OpenMP teams belong to the
+// thread that sets them up.
+#ifndef STEER_SERVER_ENGINE_SETUP_H_
+#define STEER_SERVER_ENGINE_SETUP_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/engine/engine.h"
+#include "server/engine/frontend.h"
+#include "server/engine/stepper.h"
+#include "server/model/decoder.h"
+
+namespace steer {
+
+struct LoadedEngine {
+  EngineOptions options;  // defaults filled in
+  ModelFacts facts;
+  std::unique_ptr<Frontend> frontend;
+  std::shared_ptr<const Checkpoint>
+      checkpoint;  // before decoder, whose weights may lie in its mapping
+  std::unique_ptr<Decoder> decoder;
+  std::unique_ptr<Stepper> stepper;
+  SchedulerShape shape;
+};
+
+// Errors name the file or flag. Warms up, and measures rates if asked.
+absl::StatusOr<LoadedEngine> LoadEngine(EngineOptions options);
+
+}  // namespace steer
+
+#endif  // STEER_SERVER_ENGINE_SETUP_H_
