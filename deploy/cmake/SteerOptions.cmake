@@ -22,3 +22,6 @@ if(STEER_SANITIZE)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${STEER_SANITIZE}> $<$<COMPILE_LANGUAGE:CXX>:-fno-omit-frame-pointer>)
   add_link_options(-fsanitize=${STEER_SANITIZE})
 endif()
+
+# Installed programs find libtorch's five libraries in ../lib; see Dockerfile.
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib")
