@@ -1,7 +1,7 @@
 // Exact tests on refusals of the same prompts under two arms, and of a fitted direction against
 // draws of its null. Pure functions.
-#ifndef STEER_CLIENT_STATS_TESTS_H_
-#define STEER_CLIENT_STATS_TESTS_H_
+#ifndef STEER_CLIENT_STATS_SIGNIFICANCE_H_
+#define STEER_CLIENT_STATS_SIGNIFICANCE_H_
 
 #include <cstdint>
 #include <vector>
@@ -34,4 +34,4 @@ double RankPValue(double observed, absl::Span<const double> draws);
 
 }  // namespace steer
 
-#endif  // STEER_CLIENT_STATS_TESTS_H_
+#endif  // STEER_CLIENT_STATS_SIGNIFICANCE_H_

@@ -1,0 +1,60 @@
+#include "client/data/pool.h"
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/digest.h"
+#include "common/prompt_form.h"
+#include "common/status_macros.h"
+
+namespace steer {
+namespace {
+
+using Hashes = std::unordered_set<std::string>;
+
+absl::StatusOr<ClassPool> Deduplicate(const PromptFile& file, Hashes* seen) {
+  ClassPool pool;
+  for (const PromptRow& row : file.kept) {
+    STEER_ASSIGN_OR_RETURN(const std::string form, PromptNormalForm(row.text));
+    if (form.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          file.file, ": row ", row.row,
+          ": nothing is left of the prompt in the normal form that prompts are compared in"));
+    }
+    std::string hash = Sha256Hex(form);
+    if (!seen->insert(hash).second) {
+      ++pool.duplicates;
+      continue;
+    }
+    pool.prompts.push_back({row.row, std::move(hash), row.text});
+  }
+  return pool;
+}
+
+void RemoveShared(const Hashes& other, ClassPool* pool) {
+  const size_t before = pool->prompts.size();
+  std::erase_if(pool->prompts,
+                [&](const PromptRecord& record) { return other.count(record.hash) > 0; });
+  pool->in_both = static_cast<int64_t>(before - pool->prompts.size());
+}
+
+}  // namespace
+
+absl::string_view PromptClassName(PromptClass prompt_class) {
+  return prompt_class == PromptClass::kHarmful ? "harmful" : "harmless";
+}
+
+absl::StatusOr<Pools> BuildPools(const PromptFile& harmful, const PromptFile& harmless) {
+  Pools pools;
+  Hashes in_harmful;
+  Hashes in_harmless;
+  STEER_ASSIGN_OR_RETURN(pools.harmful, Deduplicate(harmful, &in_harmful));
+  STEER_ASSIGN_OR_RETURN(pools.harmless, Deduplicate(harmless, &in_harmless));
+  RemoveShared(in_harmless, &pools.harmful);
+  RemoveShared(in_harmful, &pools.harmless);
+  return pools;
+}
+
+}  // namespace steer
