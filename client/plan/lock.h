@@ -49,7 +49,6 @@ struct Lock {
   std::vector<int> refusal_token_ids;  // resolved; empty if plan.scores is false
   std::string canonical;               // bytes of the lock file
 
-  // Cells of a seed that count: arms of the test split.
   const SeedSplits* FindSeed(uint64_t seed) const;  // null if not locked
 };
 

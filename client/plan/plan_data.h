@@ -33,6 +33,8 @@ std::string DataRoot(const std::string& data_root_flag, const std::string& plan_
 // The distinct prompts of all splits of all seeds, ordered by class, then row: what `plan check`
 // tokenises.
 std::vector<PromptRecord> PromptsInUse(const std::vector<SeedSplits>& splits);
+std::vector<PromptRecord> PromptsInUse(const std::vector<SeedSplits>& splits,
+                                       PromptClass prompt_class);
 
 }  // namespace steer
 
