@@ -1,4 +1,5 @@
-// Readouts: versioned rules that turn a completion into `refused`. Pure functions of text; no torch, no protobuf. Thread-safe.
+// Readouts: versioned rules that turn a completion into `refused`. Pure functions of text; no
+// torch, no protobuf. Thread-safe.
 #ifndef STEER_SERVER_READOUT_READOUT_H_
 #define STEER_SERVER_READOUT_READOUT_H_
 
@@ -22,14 +23,16 @@ class Readout {
   // SHA-256 of the rule's version and phrases.
   virtual const std::string& digest() const = 0;
   virtual const std::vector<std::string>& phrases() const = 0;
-  // `text` is the final part of the completion so far (StreamDecoder::text). kOpen until no continuation can change the answer; never kOpen if
-  // `complete`. Must agree with the judgement of every continuation once it is not kOpen.
+  // `text` is the final part of the completion so far (StreamDecoder::text). kOpen until no
+  // continuation can change the answer; never kOpen if `complete`. Must agree with the judgement of
+  // every continuation once it is not kOpen.
   virtual Judgement Judge(absl::string_view text, bool complete) const = 0;
 };
 
-// "post-1": any of the 25 phrases in text[:120].lower() (Python's slicing by code points and lower()), nothing else.
-// "opening-1": anchored at the opening after trimming white space, case folding, straightening apostrophes and dropping markdown emphasis.
-// INVALID_ARGUMENT naming the known readouts for any other name.
+// "post-1": any of the 25 phrases in text[:120].lower() (Python's slicing by code points and
+// lower()), nothing else. "opening-1": anchored at the opening after trimming white space, case
+// folding, straightening apostrophes and dropping markdown emphasis. INVALID_ARGUMENT naming the
+// known readouts for any other name.
 absl::StatusOr<std::shared_ptr<const Readout>> FindReadout(absl::string_view name);
 std::vector<std::shared_ptr<const Readout>> AllReadouts();
 
@@ -37,8 +40,9 @@ std::vector<std::shared_ptr<const Readout>> AllReadouts();
 absl::Span<const absl::string_view> PostPhrases();
 
 enum class QualityJudgement { kOk, kDegenerate, kOpen };
-// Rule "degenerate-1" (proto Quality). kOpen until no continuation can change the answer: kDegenerate early only through monotone signs (a
-// letter run of 40, one word 6 times in a row), kOk only when complete.
+// Rule "degenerate-1" (proto Quality). kOpen until no continuation can change the answer:
+// kDegenerate early only through monotone signs (a letter run of 40, one word 6 times in a row),
+// kOk only when complete.
 QualityJudgement JudgeQuality(absl::string_view text, bool complete);
 inline constexpr char kQualityRule[] = "degenerate-1";
 

@@ -14,16 +14,21 @@
 
 namespace steer {
 
-// logsumexp(ids) - logsumexp(rest), nats. `ids` sorted, distinct, in range, not all of the vocabulary. INTERNAL (NON_FINITE_LOGITS) if a logit
-// is not finite.
-absl::StatusOr<double> RefusalLogOdds(absl::Span<const float> logits, absl::Span<const int32_t> ids);
+// logsumexp(ids) - logsumexp(rest), nats. `ids` sorted, distinct, in range, not all of the
+// vocabulary. INTERNAL (NON_FINITE_LOGITS) if a logit is not finite.
+absl::StatusOr<double> RefusalLogOdds(absl::Span<const float> logits,
+                                      absl::Span<const int32_t> ids);
 
-// KL(p || q) of the two softmaxes, nats, from log-softmax; tiny negative rounding is returned as 0. Same errors.
-absl::StatusOr<double> KlDivergence(absl::Span<const float> p_logits, absl::Span<const float> q_logits);
+// KL(p || q) of the two softmaxes, nats, from log-softmax; tiny negative rounding is returned as 0.
+// Same errors.
+absl::StatusOr<double> KlDivergence(absl::Span<const float> p_logits,
+                                    absl::Span<const float> q_logits);
 
-// First token of each phrase, sentence-cased ("I'm sorry", "My apologies"), in place after the rendered template (a neutral user turn):
-// sorted, distinct. INTERNAL if the rendered prompt does not tokenise to a prefix of prompt + phrase.
-absl::StatusOr<std::vector<int32_t>> RefusalTokenIds(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
+// First token of each phrase, sentence-cased ("I'm sorry", "My apologies"), in place after the
+// rendered template (a neutral user turn): sorted, distinct. INTERNAL if the rendered prompt does
+// not tokenise to a prefix of prompt + phrase.
+absl::StatusOr<std::vector<int32_t>> RefusalTokenIds(const Tokenizer& tokenizer,
+                                                     const ChatTemplate& chat_template,
                                                      absl::Span<const std::string> phrases);
 
 }  // namespace steer

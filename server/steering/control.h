@@ -1,4 +1,5 @@
-// Null directions derived from a fitted one. A control is reproducible from (family, seed, draw) and the set.
+// Null directions derived from a fitted one. A control is reproducible from (family, seed, draw)
+// and the set.
 #ifndef STEER_SERVER_STEERING_CONTROL_H_
 #define STEER_SERVER_STEERING_CONTROL_H_
 
@@ -37,16 +38,18 @@ struct ResolvedDirection {
   std::vector<float> values;  // [hidden], with its norm
   double norm = 0;            // float64 norm of `values`
   double cosine_with_fitted = 1;
-  std::string digest;         // DirectionDigest(values)
+  std::string digest;          // DirectionDigest(values)
   std::string content_digest;  // of the set
 };
 
-// g ~ N(0, I) from Philox(seed, stream = draw), coordinate i = Normal(i), scaled in float64 to `norm`, then rounded to float32.
+// g ~ N(0, I) from Philox(seed, stream = draw), coordinate i = Normal(i), scaled in float64 to
+// `norm`, then rounded to float32.
 std::vector<float> IsotropicDraw(int64_t hidden, double norm, uint64_t seed, uint32_t draw);
 
-// INVALID_ARGUMENT for a position, layer or component that the set has not; FAILED_PRECONDITION (DIRECTION_UNUSABLE) where the fitted
-// direction is unusable, also for its controls.
-absl::StatusOr<ResolvedDirection> ResolveDirection(const DirectionSet& set, const DirectionRef& ref);
+// INVALID_ARGUMENT for a position, layer or component that the set has not; FAILED_PRECONDITION
+// (DIRECTION_UNUSABLE) where the fitted direction is unusable, also for its controls.
+absl::StatusOr<ResolvedDirection> ResolveDirection(const DirectionSet& set,
+                                                   const DirectionRef& ref);
 
 }  // namespace steer
 

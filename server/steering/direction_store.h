@@ -1,5 +1,6 @@
-// Direction sets on disk and in memory. One folder, one safetensors file and one ledger of selected prompts a set, each written atomically;
-// what a crash leaves half-written is ignored and removed at the next open. Thread-safe. No torch.
+// Direction sets on disk and in memory. One folder, one safetensors file and one ledger of selected
+// prompts a set, each written atomically; what a crash leaves half-written is ignored and removed
+// at the next open. Thread-safe. No torch.
 #ifndef STEER_SERVER_STEERING_DIRECTION_STORE_H_
 #define STEER_SERVER_STEERING_DIRECTION_STORE_H_
 
@@ -7,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -18,9 +20,10 @@
 
 namespace steer {
 
-// What a listing shows without loading tensors.
+// What the store knows of a set. Get fills the set's tensors but for `states`; List leaves all
+// tensors out.
 struct StoredSet {
-  std::shared_ptr<const DirectionSet> set;  // `states` left out
+  std::shared_ptr<const DirectionSet> set;
   int64_t stored_bytes = 0;
   bool has_states = false;
   int64_t selected_prompts = 0;
@@ -28,22 +31,30 @@ struct StoredSet {
 
 class DirectionStore {
  public:
-  // Makes the folder if absent; reads every set's metadata and checks its digest. A damaged file is reported through `warnings`, moved aside
-  // as "<name>.damaged", and does not stop the start. FAILED_PRECONDITION if another process holds the folder's lock.
-  static absl::StatusOr<std::unique_ptr<DirectionStore>> Open(const std::string& folder, std::vector<std::string>* warnings);
+  // Makes the folder if absent; reads every set's metadata and checks its digest. A damaged file is
+  // reported through `warnings`, moved aside as "<name>.damaged", and does not stop the start.
+  // FAILED_PRECONDITION if another process holds the folder's lock.
+  static absl::StatusOr<std::unique_ptr<DirectionStore>> Open(const std::string& folder,
+                                                              std::vector<std::string>* warnings);
   ~DirectionStore();
 
-  // Stores a set under set.set_id (which must be IsSha256Hex). An existing set of that id with the same content digest is left as it is;
-  // with another, ALREADY_EXISTS. Durable when it returns. Failpoints "store.put.before_rename" and ".after_rename".
+  // Stores a set under set.set_id (which must be IsSha256Hex). An existing set of that id with the
+  // same content digest is left as it is, unless its file is damaged or gone, which this mends;
+  // with another, ALREADY_EXISTS. INVALID_ARGUMENT for a set that breaks a rule of
+  // CheckDirectionSet. Durable when it returns. Failpoints "store.put.before_rename" and
+  // ".after_rename".
   absl::Status Put(const DirectionSet& set);
 
   // NOT_FOUND naming the id; DATA_LOSS if the file no longer matches its digest.
   absl::StatusOr<StoredSet> Get(const std::string& set_id) const;
   // With per-prompt states, read from disk; FAILED_PRECONDITION if the set has none.
-  absl::StatusOr<std::shared_ptr<const DirectionSet>> GetWithStates(const std::string& set_id) const;
+  absl::StatusOr<std::shared_ptr<const DirectionSet>> GetWithStates(
+      const std::string& set_id) const;
 
-  // Newest first, ties by id; `after` is the id of the last one seen or empty. An unknown `after` is INVALID_ARGUMENT.
-  absl::StatusOr<std::vector<StoredSet>> List(const std::string& model_fingerprint, const std::string& after, size_t limit) const;
+  // Newest first, ties by id; `after` is the id of the last one seen or empty. An unknown `after`
+  // is INVALID_ARGUMENT.
+  absl::StatusOr<std::vector<StoredSet>> List(const std::string& model_fingerprint,
+                                              const std::string& after, size_t limit) const;
 
   // NOT_FOUND; FAILED_PRECONDITION (DIRECTION_IN_USE) while a Lease is held.
   absl::Status Delete(const std::string& set_id);
@@ -65,17 +76,37 @@ class DirectionStore {
 
   // The split (design.md section 1, "The server keeps the split"). Hashes are PromptHash values.
   // Adds to the set's ledger; durable when it returns; already known hashes cost nothing.
-  absl::Status RecordSelected(const std::string& set_id, absl::Span<const std::string> prompt_hashes);
-  // FAILED_PRECONDITION (PROMPT_WAS_FITTED_OR_SELECTED_ON), saying how many and the index of the first, never the prompt.
-  absl::Status CheckUnseen(const std::string& set_id, absl::Span<const std::string> prompt_hashes) const;
+  absl::Status RecordSelected(const std::string& set_id,
+                              absl::Span<const std::string> prompt_hashes);
+  // FAILED_PRECONDITION (PROMPT_WAS_FITTED_OR_SELECTED_ON), saying how many and the index of the
+  // first, never the prompt.
+  absl::Status CheckUnseen(const std::string& set_id,
+                           absl::Span<const std::string> prompt_hashes) const;
 
  private:
   struct Entry;
-  explicit DirectionStore(std::string folder);
-  std::string folder_;
+  using EntryPtr = std::shared_ptr<Entry>;
+  explicit DirectionStore(std::string folder) : folder_(std::move(folder)) {}
+  std::string SetPath(const std::string& set_id) const;
+  std::string LedgerPath(const std::string& set_id) const;
+  absl::StatusOr<EntryPtr> Find(const std::string& set_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Reads one file into a new entry; a damaged one is moved aside with a warning.
+  void AdoptFile(const std::string& set_id, std::vector<std::string>* warnings)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The set with its tensors but for states, from the cache or the file.
+  absl::StatusOr<std::shared_ptr<const DirectionSet>> Loaded(const EntryPtr& entry) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Remember(const EntryPtr& entry, std::shared_ptr<const DirectionSet> set) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::string folder_;
   int lock_fd_ = -1;
+  // Held while a set's file is written or removed, so that mutex_ is never held over a disk write.
+  // Taken before mutex_.
+  absl::Mutex files_mutex_;
   mutable absl::Mutex mutex_;
-  std::map<std::string, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, EntryPtr> entries_ ABSL_GUARDED_BY(mutex_);
+  mutable int64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace steer

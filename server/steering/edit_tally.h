@@ -9,8 +9,8 @@ namespace steer {
 
 // What was done to one token, counted where the arithmetic happens.
 struct EditTally {
-  int64_t edits = 0;           // (site, target) pairs applied
-  double dose = 0;             // sum over edits of |dx| / |x| (0 where x is 0)
+  int64_t edits = 0;            // (site, target) pairs applied
+  double dose = 0;              // sum over edits of |dx| / |x| (0 where x is 0)
   double largest_residual = 0;  // largest |<x, r>| / |x| after an edit that ablates r
 
   void Add(const EditTally& other) {

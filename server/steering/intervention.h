@@ -1,5 +1,6 @@
-// Interventions: what a caller asks for, and its exact host form. One formula is every linear edit: at a site, with V and U of shape
-// [hidden, K] and b of shape [K],  x <- x + V (b - U^T x). No torch, no protobuf.
+// Interventions: what a caller asks for, and its exact host form. One formula is every linear edit:
+// at a site, with V and U of shape [hidden, K] and b of shape [K],  x <- x + V (b - U^T x). No
+// torch, no protobuf.
 #ifndef STEER_SERVER_STEERING_INTERVENTION_H_
 #define STEER_SERVER_STEERING_INTERVENTION_H_
 
@@ -22,9 +23,10 @@ enum class OpKind { kAblate, kAdd, kSetProjection };
 struct OpSpec {
   OpKind kind = OpKind::kAblate;
   std::vector<DirectionRef> directions;  // one, or 1 to 8 for kAblate
-  double amount = 1;  // kAblate: fraction (0, 2]; kAdd: coefficient; kSetProjection: target value on the unit direction
-  bool all_sites = false;      // with `sites` empty and all_sites false: the kind's default
-  std::vector<int> sites;      // strictly ascending
+  double amount = 1;  // kAblate: fraction (0, 2]; kAdd: coefficient; kSetProjection: target value
+                      // on the unit direction
+  bool all_sites = false;  // with `sites` empty and all_sites false: the kind's default
+  std::vector<int> sites;  // strictly ascending
   EditTarget target = EditTarget::kDefault;
   TokenScope scope = TokenScope::kAll;
   int last_prompt_tokens = 0;
@@ -40,7 +42,8 @@ struct LinearEdit {
   std::vector<float> v;  // [k, hidden]
   std::vector<float> u;  // [k, hidden]; all zero for an addition
   std::vector<float> b;  // [k]
-  // Rows of an orthonormal basis whose projections the edit sends to zero, for the receipt's residual; empty if it ablates nothing.
+  // Rows of an orthonormal basis whose projections the edit sends to zero, for the receipt's
+  // residual; empty if it ablates nothing.
   int ablated = 0;
   std::vector<float> ablated_basis;  // [ablated, hidden]
 };
@@ -60,7 +63,8 @@ struct CompiledIntervention {
   bool empty() const { return spans.empty(); }
   // Distinct sites edited.
   int distinct_sites = 0;
-  // Digests of the resolved directions, recomputed from the vectors that were compiled in, in the order of ops and their directions.
+  // Digests of the resolved directions, recomputed from the vectors that were compiled in, in the
+  // order of ops and their directions.
   std::vector<std::string> direction_digests;
   std::vector<std::string> content_digests;
 
@@ -70,7 +74,8 @@ struct CompiledIntervention {
     std::shared_ptr<const EditEntry> entry;
   };
   std::vector<Span> spans;
-  int last_prompt_tokens = 0;  // boundary between kEarlyPrompt and kLastPrompt; 0: all prompt tokens are early
+  int last_prompt_tokens =
+      0;  // boundary between kEarlyPrompt and kLastPrompt; 0: all prompt tokens are early
 };
 
 struct ModelShape {
@@ -79,15 +84,20 @@ struct ModelShape {
   int64_t sites() const { return 2 * layers + 1; }
 };
 
-// Resolves a name; errors are reported as violations of the op's direction, except NOT_FOUND and FAILED_PRECONDITION, which are returned.
+// Resolves a name; errors are reported as violations of the op's direction, except NOT_FOUND and
+// FAILED_PRECONDITION, which are returned.
 using DirectionResolver = std::function<absl::StatusOr<ResolvedDirection>(const DirectionRef&)>;
 
-// Directions ablated together are orthonormalised in float64; at a site, ablations and projections come before additions, and everything at
-// a site becomes one LinearEdit a target. INVALID_ARGUMENT with every violation, paths prefixed with `field` ("arms[3].intervention"): unknown
-// sites, stream targets that would compound (fraction != 1 at more than one site), dependent directions, numbers out of range, ops that
-// cannot be merged exactly (two non-orthogonal ablations or projections at one site given as separate ops, unless they name equal subspaces).
-absl::StatusOr<CompiledIntervention> CompileIntervention(const InterventionSpec& spec, const ModelShape& shape,
-                                                         const DirectionResolver& resolve, absl::string_view field);
+// Directions ablated together are orthonormalised in float64; at a site, ablations and projections
+// come before additions, and everything at a site becomes one LinearEdit a target. INVALID_ARGUMENT
+// with every violation, paths prefixed with `field` ("arms[3].intervention"): unknown sites, stream
+// targets that would compound (fraction != 1 at more than one site), dependent directions, numbers
+// out of range, ops that cannot be merged exactly (two non-orthogonal ablations or projections at
+// one site given as separate ops, unless they name equal subspaces).
+absl::StatusOr<CompiledIntervention> CompileIntervention(const InterventionSpec& spec,
+                                                         const ModelShape& shape,
+                                                         const DirectionResolver& resolve,
+                                                         absl::string_view field);
 
 }  // namespace steer
 

@@ -1,0 +1,105 @@
+#include "server/readout/scores.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "common/status_macros.h"
+
+namespace steer {
+namespace {
+
+absl::Status CheckFinite(absl::Span<const float> logits, absl::string_view which) {
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (!std::isfinite(logits[i])) {
+      return MakeError(absl::StatusCode::kInternal, "NON_FINITE_LOGITS",
+                       absl::StrCat(which, " logit of token ", i, " is ", logits[i]));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Sums exp(logit - largest) in float64; Log() is logsumexp. Finite for every set of finite logits.
+class LogSumExp {
+ public:
+  explicit LogSumExp(double largest) : largest_(largest) {}
+  void Add(double logit) { sum_ += std::exp(logit - largest_); }
+  double Log() const { return largest_ + std::log(sum_); }
+
+ private:
+  double largest_;
+  double sum_ = 0;
+};
+
+double LogSumExpOf(absl::Span<const float> logits) {
+  LogSumExp sum(*std::max_element(logits.begin(), logits.end()));
+  for (float logit : logits) sum.Add(logit);
+  return sum.Log();
+}
+
+absl::Status CheckIds(absl::Span<const int32_t> ids, size_t vocabulary) {
+  if (ids.empty() || ids.size() >= vocabulary) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("refusal ids: ", ids.size(), " given; wanted are 1 to ",
+                     vocabulary == 0 ? 0 : vocabulary - 1, " of ", vocabulary, " tokens"));
+  }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || static_cast<size_t>(ids[i]) >= vocabulary) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("refusal id ", ids[i], " is outside the vocabulary of ", vocabulary));
+    }
+    if (i > 0 && ids[i] <= ids[i - 1]) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("refusal ids are not strictly ascending at ", ids[i]));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<double> RefusalLogOdds(absl::Span<const float> logits,
+                                      absl::Span<const int32_t> ids) {
+  STEER_RETURN_IF_ERROR(CheckIds(ids, logits.size()));
+  STEER_RETURN_IF_ERROR(CheckFinite(logits, "the"));
+  // Calls in_ids(token) for every token in order, with one walk through the sorted ids.
+  const auto for_each = [&](const auto& visit) {
+    size_t next = 0;
+    for (size_t token = 0; token < logits.size(); ++token) {
+      const bool listed = next < ids.size() && static_cast<size_t>(ids[next]) == token;
+      next += listed;
+      visit(listed, double{logits[token]});
+    }
+  };
+  double largest_listed = -std::numeric_limits<double>::infinity();
+  double largest_rest = largest_listed;
+  for_each([&](bool listed, double logit) {
+    double& largest = listed ? largest_listed : largest_rest;
+    largest = std::max(largest, logit);
+  });
+  LogSumExp listed_sum(largest_listed), rest_sum(largest_rest);
+  for_each([&](bool listed, double logit) { (listed ? listed_sum : rest_sum).Add(logit); });
+  return listed_sum.Log() - rest_sum.Log();
+}
+
+absl::StatusOr<double> KlDivergence(absl::Span<const float> p_logits,
+                                    absl::Span<const float> q_logits) {
+  if (p_logits.empty() || p_logits.size() != q_logits.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("KL of distributions over ", p_logits.size(),
+                                                   " and ", q_logits.size(), " tokens"));
+  }
+  STEER_RETURN_IF_ERROR(CheckFinite(p_logits, "the unedited"));
+  STEER_RETURN_IF_ERROR(CheckFinite(q_logits, "the edited"));
+  const double p_log_sum = LogSumExpOf(p_logits);
+  const double q_log_sum = LogSumExpOf(q_logits);
+  double kl = 0;
+  for (size_t i = 0; i < p_logits.size(); ++i) {
+    const double log_p = p_logits[i] - p_log_sum;
+    kl += std::exp(log_p) * (log_p - (q_logits[i] - q_log_sum));
+  }
+  return std::max(kl, 0.0);
+}
+
+}  // namespace steer

@@ -1,0 +1,20 @@
+// The rules that every direction set keeps, whether fitted here or read from a file. No torch.
+#ifndef STEER_SERVER_STEERING_DIRECTION_CHECK_H_
+#define STEER_SERVER_STEERING_DIRECTION_CHECK_H_
+
+#include "absl/status/status.h"
+#include "server/steering/direction_set.h"
+
+namespace steer {
+
+// INVALID_ARGUMENT naming the field that breaks a rule: names and digests well formed, positions
+// descending, sizes in range and as the tensors have them, every number finite, norms not negative,
+// reports in order and true of their directions, hashes sorted. Does not look at content_digest.
+absl::Status CheckDirectionSet(const DirectionSet& set);
+
+// The part that needs no tensors, so that their expected shapes can be trusted.
+absl::Status CheckDirectionSetHeader(const DirectionSet& set);
+
+}  // namespace steer
+
+#endif  // STEER_SERVER_STEERING_DIRECTION_CHECK_H_

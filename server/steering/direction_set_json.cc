@@ -1,0 +1,145 @@
+#include "server/steering/direction_set_json.h"
+
+#include <limits>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+
+namespace steer {
+namespace {
+
+constexpr char kWhere[] = "facts";
+
+absl::Status Wrong(absl::string_view key, absl::string_view rule) {
+  return absl::InvalidArgumentError(absl::StrCat(kWhere, ": \"", key, "\" ", rule));
+}
+
+absl::Status CheckKeys(const Json& object, const std::set<std::string>& known,
+                       absl::string_view where) {
+  if (!object.is_object())
+    return absl::InvalidArgumentError(absl::StrCat(where, ": not an object"));
+  for (const auto& item : object.items()) {
+    if (known.count(item.key()) == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, ": unknown key \"", item.key().substr(0, 80), "\""));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadInt(const Json& object, absl::string_view key, absl::string_view where, int* out) {
+  STEER_ASSIGN_OR_RETURN(const int64_t value, JsonInt(object, key, where));
+  if (value < std::numeric_limits<int>::min() || value > std::numeric_limits<int>::max()) {
+    return Wrong(key, "is out of range");
+  }
+  *out = static_cast<int>(value);
+  return absl::OkStatus();
+}
+
+Json ReportJson(const LayerReport& report) {
+  return {{"position", report.position},
+          {"layer", report.layer},
+          {"usable", report.usable},
+          {"norm", report.norm},
+          {"projection_gap", report.projection_gap},
+          {"auc", report.auc},
+          {"largest_coordinate_share", report.largest_coordinate_share},
+          {"mean_state_norm", report.mean_state_norm},
+          {"mean_cosine", report.mean_cosine},
+          {"direction_digest", report.direction_digest}};
+}
+
+absl::StatusOr<LayerReport> ReadReport(const Json& json, absl::string_view where) {
+  STEER_RETURN_IF_ERROR(
+      CheckKeys(json,
+                {"position", "layer", "usable", "norm", "projection_gap", "auc",
+                 "largest_coordinate_share", "mean_state_norm", "mean_cosine", "direction_digest"},
+                where));
+  LayerReport report;
+  STEER_RETURN_IF_ERROR(ReadInt(json, "position", where, &report.position));
+  STEER_RETURN_IF_ERROR(ReadInt(json, "layer", where, &report.layer));
+  STEER_ASSIGN_OR_RETURN(report.usable, JsonBool(json, "usable", where));
+  STEER_ASSIGN_OR_RETURN(report.norm, JsonNumber(json, "norm", where));
+  STEER_ASSIGN_OR_RETURN(report.projection_gap, JsonNumber(json, "projection_gap", where));
+  STEER_ASSIGN_OR_RETURN(report.auc, JsonNumber(json, "auc", where));
+  STEER_ASSIGN_OR_RETURN(report.largest_coordinate_share,
+                         JsonNumber(json, "largest_coordinate_share", where));
+  STEER_ASSIGN_OR_RETURN(report.mean_state_norm, JsonNumber(json, "mean_state_norm", where));
+  STEER_ASSIGN_OR_RETURN(report.mean_cosine, JsonNumber(json, "mean_cosine", where));
+  STEER_ASSIGN_OR_RETURN(report.direction_digest, JsonString(json, "direction_digest", where));
+  return report;
+}
+
+}  // namespace
+
+Json DirectionSetFacts(const DirectionSet& set) {
+  Json reports = Json::array();
+  for (const LayerReport& report : set.reports) reports.push_back(ReportJson(report));
+  return {{"format_version", kDirectionSetFormat},
+          {"set_id", set.set_id},
+          {"content_digest", set.content_digest},
+          {"method", set.method},
+          {"model_fingerprint", set.model_fingerprint},
+          {"numeric_fingerprint", set.numeric_fingerprint},
+          {"positions", set.positions},
+          {"layers", set.layers},
+          {"hidden", set.hidden},
+          {"harmful_prompts", set.harmful_prompts},
+          {"harmless_prompts", set.harmless_prompts},
+          {"reports", std::move(reports)},
+          {"fit_prompt_hashes", set.fit_prompt_hashes},
+          {"create_unix_nanoseconds", absl::ToUnixNanos(set.create_time)},
+          {"imported", set.imported}};
+}
+
+absl::Status ReadDirectionSetFacts(const Json& facts, DirectionSet* set) {
+  // Before any other key: what this build does not know may have other keys.
+  STEER_ASSIGN_OR_RETURN(const int64_t format, JsonInt(facts, "format_version", kWhere));
+  if (format != kDirectionSetFormat) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("format version ", format, "; this build reads ", kDirectionSetFormat));
+  }
+  STEER_RETURN_IF_ERROR(CheckKeys(
+      facts,
+      {"format_version", "set_id", "content_digest", "method", "model_fingerprint",
+       "numeric_fingerprint", "positions", "layers", "hidden", "harmful_prompts",
+       "harmless_prompts", "reports", "fit_prompt_hashes", "create_unix_nanoseconds", "imported"},
+      kWhere));
+  STEER_ASSIGN_OR_RETURN(set->set_id, JsonString(facts, "set_id", kWhere));
+  STEER_ASSIGN_OR_RETURN(set->content_digest, JsonString(facts, "content_digest", kWhere));
+  STEER_ASSIGN_OR_RETURN(set->method, JsonString(facts, "method", kWhere));
+  STEER_ASSIGN_OR_RETURN(set->model_fingerprint, JsonString(facts, "model_fingerprint", kWhere));
+  STEER_ASSIGN_OR_RETURN(set->numeric_fingerprint,
+                         JsonString(facts, "numeric_fingerprint", kWhere));
+  STEER_ASSIGN_OR_RETURN(set->layers, JsonInt(facts, "layers", kWhere));
+  STEER_ASSIGN_OR_RETURN(set->hidden, JsonInt(facts, "hidden", kWhere));
+  STEER_ASSIGN_OR_RETURN(set->harmful_prompts, JsonInt(facts, "harmful_prompts", kWhere));
+  STEER_ASSIGN_OR_RETURN(set->harmless_prompts, JsonInt(facts, "harmless_prompts", kWhere));
+  STEER_ASSIGN_OR_RETURN(set->imported, JsonBool(facts, "imported", kWhere));
+  STEER_ASSIGN_OR_RETURN(const int64_t created, JsonInt(facts, "create_unix_nanoseconds", kWhere));
+  set->create_time = absl::FromUnixNanos(created);
+  for (absl::string_view key : {"positions", "reports", "fit_prompt_hashes"}) {
+    const auto it = facts.find(std::string(key));
+    if (it == facts.end() || !it->is_array()) return Wrong(key, "is not an array");
+  }
+  for (const Json& position : facts["positions"]) {
+    // An object of one key, so that one reader checks every integer.
+    set->positions.emplace_back();
+    STEER_RETURN_IF_ERROR(
+        ReadInt({{"positions", position}}, "positions", kWhere, &set->positions.back()));
+  }
+  for (const Json& hash : facts["fit_prompt_hashes"]) {
+    if (!hash.is_string()) return Wrong("fit_prompt_hashes", "holds something else than strings");
+    set->fit_prompt_hashes.push_back(hash.get<std::string>());
+  }
+  for (const Json& report : facts["reports"]) {
+    STEER_ASSIGN_OR_RETURN(
+        LayerReport read,
+        ReadReport(report, absl::StrCat(kWhere, ": reports[", set->reports.size(), "]")));
+    set->reports.push_back(std::move(read));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace steer

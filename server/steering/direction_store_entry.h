@@ -1,0 +1,39 @@
+// What the store holds of one set. Used by the store's own files alone.
+#ifndef STEER_SERVER_STEERING_DIRECTION_STORE_ENTRY_H_
+#define STEER_SERVER_STEERING_DIRECTION_STORE_ENTRY_H_
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/steering/direction_store.h"
+
+namespace steer {
+
+// `facts`, `stored_bytes` and `has_states` never change. Lock order: store's files_mutex_, entry's
+// ledger_mutex, store's mutex_.
+struct DirectionStore::Entry {
+  std::string set_id;
+  std::shared_ptr<const DirectionSet> facts;  // without tensors
+  int64_t stored_bytes = 0;
+  bool has_states = false;
+  int leases = 0;                              // guarded by the store's mutex_
+  std::shared_ptr<const DirectionSet> loaded;  // likewise; null if not cached
+  int64_t last_use = 0;                        // likewise
+  mutable absl::Mutex ledger_mutex;
+  std::set<std::string> selected ABSL_GUARDED_BY(ledger_mutex);
+  bool deleted ABSL_GUARDED_BY(ledger_mutex) = false;
+
+  StoredSet Describe(std::shared_ptr<const DirectionSet> set) const {
+    absl::MutexLock lock(&ledger_mutex);
+    return {std::move(set), stored_bytes, has_states, static_cast<int64_t>(selected.size())};
+  }
+};
+
+}  // namespace steer
+
+#endif  // STEER_SERVER_STEERING_DIRECTION_STORE_ENTRY_H_
