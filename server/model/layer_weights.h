@@ -1,0 +1,44 @@
+// The decoder's weights on their device, in its type, fused where two products share an input.
+// Loaded once, then read by the engine thread.
+#ifndef STEER_SERVER_MODEL_LAYER_WEIGHTS_H_
+#define STEER_SERVER_MODEL_LAYER_WEIGHTS_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "server/model/linear.h"
+#include "server/model/model_config.h"
+#include "server/weights/checkpoint.h"
+
+namespace steer {
+
+// RMSNorm gains are float32 whatever the model's type (exact, since a checkpoint's gain is rounded
+// to that type first); with norm_unit_offset they hold 1 + w.
+struct LayerWeights {
+  at::Tensor input_norm;           // [hidden]
+  at::Tensor post_attention_norm;  // [hidden], undefined without post_norms
+  at::Tensor mlp_norm;             // [hidden]
+  at::Tensor post_mlp_norm;        // [hidden], undefined without post_norms
+  at::Tensor q_norm, k_norm;       // [head_dim], undefined without qk_norm
+  Linear qkv;                      // queries, keys, values
+  Linear output;
+  Linear gate_up;  // gate, then up
+  Linear down;
+};
+
+struct ModelWeights {
+  at::Tensor embedding;  // [vocabulary, hidden]
+  at::Tensor final_norm;
+  Linear head;
+  std::vector<LayerWeights> layers;
+  int64_t parameters = 0;  // of the checkpoint, a tied head counted once
+};
+
+// The tensors must have passed CheckTensors. Throws c10::Error.
+ModelWeights LoadWeights(const ModelConfig& config, const Checkpoint& checkpoint,
+                         at::ScalarType type, at::Device device);
+
+}  // namespace steer
+
+#endif  // STEER_SERVER_MODEL_LAYER_WEIGHTS_H_

@@ -1,0 +1,30 @@
+// y = x W^T + b. At a fixed number of rows, a row's bits depend neither on its place nor on its
+// mates.
+#ifndef STEER_SERVER_MODEL_LINEAR_H_
+#define STEER_SERVER_MODEL_LINEAR_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+namespace steer {
+
+// How products are computed, by type and device; part of the numeric fingerprint.
+std::string LinearKernelName(at::ScalarType type, at::Device device);
+
+class Linear {
+ public:
+  Linear() = default;
+  // `weight` [out, in] contiguous; `bias` [out] or undefined.
+  Linear(at::Tensor weight, at::Tensor bias);
+  // `x` [rows, in] -> [rows, out]. Engine thread.
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  at::Tensor weight_;
+  at::Tensor bias_;
+};
+
+}  // namespace steer
+
+#endif  // STEER_SERVER_MODEL_LINEAR_H_
