@@ -1,0 +1,106 @@
+// steerd. Start order: signals, logs, metrics, socket (health NOT_SERVING), store, model, serving.
+// Stop order: health off, drain, server, engine, metrics.
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/files.h"
+#include "common/status_macros.h"
+#include "grpcpp/create_channel.h"
+#include "server/engine/cuda_runtime.h"
+#include "server/engine/engine.h"
+#include "server/flags.h"
+#include "server/process.h"
+#include "server/rpc/health_probe.h"
+#include "server/rpc/rpc_server.h"
+#include "server/rpc/service.h"
+#include "server/telemetry/audit_log.h"
+#include "server/telemetry/metrics.h"
+#include "server/telemetry/metrics_server.h"
+#include "spdlog/sinks/stdout_color_sinks.h"
+#include "spdlog/spdlog.h"
+
+namespace steer {
+namespace {
+
+absl::Status Healthcheck(const SteerdFlags& flags) {
+  STEER_ASSIGN_OR_RETURN(auto credentials, MakeProbeCredentials(flags.rpc.listen));
+  return ProbeHealth(grpc::CreateChannel(flags.rpc.listen.address, credentials), "",
+                     absl::Seconds(5));
+}
+
+absl::Status LoadDevice(const SteerdFlags& flags) {
+  if (flags.engine.device != "cuda") return absl::OkStatus();
+  STEER_ASSIGN_OR_RETURN(const std::string device, LoadCudaRuntime(flags.cuda_plugin));
+  spdlog::info("CUDA device: {}", device);
+  return absl::OkStatus();
+}
+
+absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
+  Metrics metrics(kServiceName, ServiceMethods(), STEER_VERSION);
+  std::unique_ptr<MetricsServer> metrics_server;
+  if (!flags.metrics_listen.empty()) {
+    STEER_ASSIGN_OR_RETURN(metrics_server,
+                           MetricsServer::Start(flags.metrics_listen, metrics.registry()));
+  }
+  std::unique_ptr<AuditLog> audit;
+  if (!flags.audit_log.empty()) {
+    STEER_ASSIGN_OR_RETURN(audit, AuditLog::Open(flags.audit_log));
+  }
+  STEER_RETURN_IF_ERROR(MakeFolders(flags.store));
+  std::vector<std::string> warnings;
+  STEER_ASSIGN_OR_RETURN(const std::unique_ptr<DirectionStore> store,
+                         DirectionStore::Open(flags.store, &warnings));
+  for (const std::string& warning : warnings) spdlog::warn("direction store: {}", warning);
+  // Declared before the server, and so destroyed after it: calls hold it until they end.
+  std::unique_ptr<Engine> engine;
+  STEER_ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> server,
+                         RpcServer::Start(flags.rpc, &metrics, audit.get()));
+
+  spdlog::info("loading {} on {}", flags.engine.model_folder, flags.engine.device);
+  // Before any other use of torch: its CUDA hooks latch at first use.
+  STEER_RETURN_IF_ERROR(LoadDevice(flags));
+  STEER_ASSIGN_OR_RETURN(engine, Engine::Create(flags.engine, store.get(), &metrics));
+  const ModelFacts& facts = engine->facts();
+  metrics.SetModel(facts.name, facts.family, facts.device, facts.dtype, facts.model_fingerprint);
+  signals->Arm();
+  server->Serve(engine.get());
+  const int metrics_port = metrics_server == nullptr ? 0 : metrics_server->port();
+  spdlog::info("serving {} ({}, {} layers, {} on {}) at {} (port {}), metrics port {}", facts.name,
+               facts.family, facts.layers, facts.dtype, facts.device, flags.rpc.listen.address,
+               server->port(), metrics_port);
+  if (!flags.port_file.empty()) {
+    STEER_RETURN_IF_ERROR(WritePortFile(flags.port_file, server->port(), metrics_port));
+  }
+
+  const int number = signals->Wait();
+  spdlog::info("signal {}: draining for at most {} s", number, absl::ToInt64Seconds(flags.drain));
+  if (!server->Drain(flags.drain)) spdlog::warn("calls were cancelled at the end of the drain");
+  server->Shutdown();
+  engine.reset();
+  spdlog::info("stopped");
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace steer
+
+int main(int argc, char** argv) {
+  steer::EnsurePassiveOpenMp(argv);
+  const steer::ParsedFlags parsed = steer::ParseFlags(argc, argv);
+  if (parsed.exit_code) return *parsed.exit_code;
+  absl::Status status;
+  if (parsed.flags.healthcheck) {
+    status = steer::Healthcheck(parsed.flags);
+  } else {
+    // Leaked: its thread waits for signals until the process is gone.
+    auto* signals = new steer::SignalWatch;
+    spdlog::set_default_logger(spdlog::stderr_color_mt("steerd"));
+    status = steer::Serve(parsed.flags, signals);
+  }
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "steerd: %s\n", std::string(status.message()).c_str());
+  return 1;
+}

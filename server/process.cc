@@ -1,0 +1,70 @@
+#include "server/process.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "common/files.h"
+#include "common/json.h"
+
+namespace steer {
+namespace {
+
+sigset_t StopSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+}  // namespace
+
+void EnsurePassiveOpenMp(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  setenv("OMP_WAIT_POLICY", "passive", 1);
+  execv("/proc/self/exe", argv);
+}
+
+SignalWatch::SignalWatch() {
+  const sigset_t set = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // A client that leaves must not end the server.
+  signal(SIGPIPE, SIG_IGN);
+  // Detached: it waits for signals until the process ends.
+  std::thread([this] { Run(); }).detach();
+}
+
+void SignalWatch::Run() {
+  const sigset_t set = StopSignals();
+  while (true) {
+    int number = 0;
+    if (sigwait(&set, &number) != 0) continue;
+    absl::MutexLock lock(&mutex_);
+    if (!armed_ || received_ != 0) _exit(128 + number);
+    received_ = number;
+  }
+}
+
+void SignalWatch::Arm() {
+  absl::MutexLock lock(&mutex_);
+  armed_ = true;
+}
+
+int SignalWatch::Wait() {
+  absl::MutexLock lock(&mutex_);
+  const auto received = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return received_ != 0; };
+  mutex_.Await(absl::Condition(&received));
+  return received_;
+}
+
+absl::Status WritePortFile(const std::string& path, int grpc_port, int metrics_port) {
+  const Json ports = {{"grpc_port", grpc_port},
+                      {"metrics_port", metrics_port},
+                      {"pid", static_cast<int>(getpid())}};
+  return WriteFileAtomically(path, ports.dump() + "\n");
+}
+
+}  // namespace steer

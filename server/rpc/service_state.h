@@ -1,0 +1,58 @@
+// What all handlers share.
+#ifndef STEER_SERVER_RPC_SERVICE_STATE_H_
+#define STEER_SERVER_RPC_SERVICE_STATE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "server/engine/engine.h"
+#include "server/rpc/call_table.h"
+#include "server/rpc/edge_pool.h"
+#include "server/rpc/fit_requests.h"
+#include "server/telemetry/audit_log.h"
+#include "server/telemetry/metrics.h"
+
+namespace steer {
+
+inline constexpr char kServiceName[] = "steer.v1.SteerService";
+inline constexpr char kContractVersion[] = "steer.v1/1";
+
+struct ServiceOptions {
+  int max_concurrent_calls = 64;
+  int64_t max_request_bytes = int64_t{16} << 20;
+  int64_t max_import_bytes = int64_t{512} << 20;
+  // Exports and imports at once; each holds a set in memory.
+  int max_transfers = 2;
+  // Messages that wait for a slow reader, in bytes a call.
+  int64_t max_pending_bytes = int64_t{8} << 20;
+  // Longest call; a client's own deadline may be earlier.
+  absl::Duration max_call = absl::Hours(6);
+  // How long after its cancellation or deadline a call may linger before its connection is torn.
+  absl::Duration linger = absl::Seconds(10);
+  int edge_threads = 2;
+  bool allow_edited_text = false;
+  std::string version;  // of the program; empty: this build's
+};
+
+struct ServiceState {
+  ServiceState(ServiceOptions o, Metrics* m, AuditLog* a)
+      : options(std::move(o)),
+        metrics(m),
+        audit(a),
+        calls(options.max_concurrent_calls, options.max_transfers, m),
+        pool(options.edge_threads) {}
+
+  const ServiceOptions options;
+  Metrics* const metrics;
+  AuditLog* const audit;                 // may be null
+  std::atomic<Engine*> engine{nullptr};  // set before calls.Open()
+  CallTable calls;
+  FitRequests fit_requests;
+  EdgePool pool;  // last: its threads use all of the above and are joined first
+};
+
+}  // namespace steer
+
+#endif  // STEER_SERVER_RPC_SERVICE_STATE_H_

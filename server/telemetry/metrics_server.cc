@@ -1,0 +1,44 @@
+#include "server/telemetry/metrics_server.h"
+
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "prometheus/exposer.h"
+#include "prometheus/registry.h"
+#include "server/telemetry/process_metrics.h"
+
+namespace steer {
+
+absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
+    const std::string& address, std::shared_ptr<prometheus::Registry> registry) {
+  // Not make_unique: the constructor is private.
+  std::unique_ptr<MetricsServer> server(new MetricsServer);
+  server->registry_ = std::move(registry);
+  server->process_ = std::make_shared<ProcessMetrics>();
+  // Two half-open connections must not delay a scrape beyond its timeout: more threads than the
+  // library's two, and a request timeout far below the 10 s that Prometheus waits.
+  const std::vector<std::string> options = {"listening_ports",    address, "num_threads", "4",
+                                            "request_timeout_ms", "2000"};
+  try {
+    server->exposer_ = std::make_unique<prometheus::Exposer>(options);
+    server->exposer_->RegisterCollectable(server->registry_);
+    server->exposer_->RegisterCollectable(server->process_);
+    const std::vector<int> ports = server->exposer_->GetListeningPorts();
+    server->port_ = ports.empty() ? 0 : ports[0];
+  } catch (const std::exception&) {
+    server->exposer_.reset();
+  }
+  if (server->port_ == 0) {
+    return MakeError(absl::StatusCode::kUnavailable, "METRICS_ADDRESS_UNAVAILABLE",
+                     absl::StrCat("cannot serve metrics on '", address,
+                                  "': not a host:port of this machine, or the port is in use; "
+                                  "choose another with --metrics-listen, or \"\" for none"));
+  }
+  return server;
+}
+
+MetricsServer::~MetricsServer() = default;
+
+}  // namespace steer

@@ -1,0 +1,39 @@
+// The /metrics endpoint.
+#ifndef STEER_SERVER_TELEMETRY_METRICS_SERVER_H_
+#define STEER_SERVER_TELEMETRY_METRICS_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace prometheus {
+class Collectable;
+class Exposer;
+class Registry;
+}  // namespace prometheus
+
+namespace steer {
+
+class MetricsServer {
+ public:
+  // Listens on "host:port" (port 0: any free one) and serves the registry and process_* on
+  // /metrics, with its own threads. UNAVAILABLE naming the address if it cannot be bound.
+  static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
+      const std::string& address, std::shared_ptr<prometheus::Registry> registry);
+  // Closes the port and joins.
+  ~MetricsServer();
+
+  int port() const { return port_; }
+
+ private:
+  MetricsServer() = default;
+  std::shared_ptr<prometheus::Registry> registry_;
+  std::shared_ptr<prometheus::Collectable> process_;
+  std::unique_ptr<prometheus::Exposer> exposer_;  // last: it reads the two above
+  int port_ = 0;
+};
+
+}  // namespace steer
+
+#endif  // STEER_SERVER_TELEMETRY_METRICS_SERVER_H_
