@@ -47,17 +47,19 @@ class RarityOrder {
   std::unordered_map<uint64_t, size_t> frequency_;
 };
 
-// Calls visit(i, j), j < i, for every pair that shares a feature within both prefixes with places
-// at most reach(i) apart, each pair at most once.
+// Calls visit(i, j), j < i, for every pair of different groups that shares a feature within both
+// prefixes with places at most reach(i) apart, each pair at most once.
 template <typename PrefixLength, typename Reach, typename Visit>
-void ForEachCandidate(std::vector<std::vector<Feature>> documents,
+void ForEachCandidate(std::vector<std::vector<Feature>> documents, absl::Span<const int> groups,
                       const PrefixLength& prefix_length, const Reach& reach, const Visit& visit) {
   const RarityOrder order(documents);
   struct Posting {
     size_t document;
     size_t place;
   };
-  std::unordered_map<uint64_t, std::vector<Posting>> postings;
+  // By group within a feature: a small group is joined to a large one without walking the large
+  // one's own lists.
+  std::unordered_map<uint64_t, std::map<int, std::vector<Posting>>> postings;
   std::vector<size_t> visited(documents.size(), documents.size());
   for (size_t i = 0; i < documents.size(); ++i) {
     std::vector<Feature>& features = documents[i];
@@ -66,20 +68,26 @@ void ForEachCandidate(std::vector<std::vector<Feature>> documents,
     // All places of the last feature belong to the prefix: which of them the other prompt kept is
     // open.
     while (length > 0 && length < features.size() &&
-           features[length].key == features[length - 1].key)
+           features[length].key == features[length - 1].key) {
       ++length;
+    }
+    const size_t most_apart = reach(i);
     for (size_t f = 0; f < length; ++f) {
-      std::vector<Posting>& list = postings[features[f].key];
-      for (const Posting& other : list) {
-        if (other.document == i || visited[other.document] == i) continue;
-        const size_t apart =
-            std::max(other.place, features[f].place) - std::min(other.place, features[f].place);
-        if (apart > reach(i)) continue;
-        visited[other.document] = i;
-        visit(i, other.document);
+      const size_t place = features[f].place;
+      for (const auto& [group, list] : postings[features[f].key]) {
+        if (group == groups[i]) continue;
+        for (const Posting& other : list) {
+          if (visited[other.document] == i) continue;
+          const size_t apart = std::max(other.place, place) - std::min(other.place, place);
+          if (apart > most_apart) continue;
+          visited[other.document] = i;
+          visit(i, other.document);
+        }
       }
     }
-    for (size_t f = 0; f < length; ++f) postings[features[f].key].push_back({i, features[f].place});
+    for (size_t f = 0; f < length; ++f) {
+      postings[features[f].key][groups[i]].push_back({i, features[f].place});
+    }
   }
 }
 
@@ -125,9 +133,8 @@ class PairFinder {
           threshold_);
     };
     ForEachCandidate(
-        std::move(runs), [&](size_t i) { return most_edits(i) * kRun + 1; }, most_edits,
+        std::move(runs), groups_, [&](size_t i) { return most_edits(i) * kRun + 1; }, most_edits,
         [&](size_t i, size_t j) {
-          if (groups_[i] == groups_[j]) return;
           const size_t longer = std::max(points_[i].size(), points_[j].size());
           const size_t limit = EditLimit(longer, threshold_);
           const size_t edits = BoundedEditDistance(points_[i], points_[j], limit);
@@ -142,14 +149,13 @@ class PairFinder {
       for (uint64_t shingle : shingles_[i]) features[i].push_back({shingle, 0});
     }
     ForEachCandidate(
-        std::move(features),
+        std::move(features), groups_,
         [&](size_t i) {
           const double size = static_cast<double>(shingles_[i].size());
           return shingles_[i].size() - static_cast<size_t>(std::ceil(threshold_ * size - 1e-9)) + 1;
         },
         [](size_t) { return size_t{0}; },
         [&](size_t i, size_t j) {
-          if (groups_[i] == groups_[j]) return;
           const double index = JaccardIndex(shingles_[i], shingles_[j]);
           if (index >= threshold_ - 1e-9) Keep(i, j, index);
         });

@@ -1,11 +1,10 @@
 #include "client/data/pool.h"
 
-#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "common/digest.h"
+#include "common/errors.h"
 #include "common/prompt_form.h"
 #include "common/status_macros.h"
 
@@ -17,13 +16,11 @@ using Hashes = std::unordered_set<std::string>;
 absl::StatusOr<ClassPool> Deduplicate(const PromptFile& file, Hashes* seen) {
   ClassPool pool;
   for (const PromptRow& row : file.kept) {
-    STEER_ASSIGN_OR_RETURN(const std::string form, PromptNormalForm(row.text));
-    if (form.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          file.file, ": row ", row.row,
-          ": nothing is left of the prompt in the normal form that prompts are compared in"));
+    auto prompt_hash = PromptHash(row.text);
+    if (!prompt_hash.ok()) {
+      return Annotate(prompt_hash.status(), absl::StrCat(file.file, ": row ", row.row));
     }
-    std::string hash = Sha256Hex(form);
+    std::string hash = *std::move(prompt_hash);
     if (!seen->insert(hash).second) {
       ++pool.duplicates;
       continue;

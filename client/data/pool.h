@@ -37,7 +37,7 @@ struct Pools {
 };
 
 // A form that occurs in both classes is removed from both. INVALID_ARGUMENT (file and row) for a
-// prompt whose normal form is empty.
+// prompt that is not UTF-8.
 absl::StatusOr<Pools> BuildPools(const PromptFile& harmful, const PromptFile& harmless);
 
 }  // namespace steer
