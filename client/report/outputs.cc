@@ -1,0 +1,52 @@
+#include "client/report/outputs.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/report/figures.h"
+#include "client/report/gnuplot.h"
+#include "client/report/html.h"
+#include "common/files.h"
+#include "common/status_macros.h"
+
+namespace steer {
+namespace {
+
+absl::Status Write(const std::string& path, absl::string_view bytes, absl::string_view failpoint) {
+  return DiskError(WriteFileAtomically(path, bytes, failpoint), absl::StrCat("cannot write ", path));
+}
+
+std::string Separation(const Lock& lock, const Summary& summary) {
+  std::vector<LabelledFit> fits;
+  for (const SeedSummary& seed : summary.seeds) {
+    if (seed.fit) fits.push_back({absl::StrCat("seed ", seed.seed), &*seed.fit});
+  }
+  return SeparationFigure(fits, lock.plan.selection_position, ImageFormat::kSvg);
+}
+
+}  // namespace
+
+absl::StatusOr<Outputs> WriteOutputs(const Lock& lock, const ResultLog& log, const RunPaths& paths) {
+  Outputs outputs;
+  STEER_ASSIGN_OR_RETURN(outputs.summary, BuildSummary(lock, log));
+  STEER_ASSIGN_OR_RETURN(std::string summary, PrettyJson(SummaryJson(lock, outputs.summary)));
+  STEER_RETURN_IF_ERROR(Write(paths.summary, summary, "run.summary"));
+  STEER_ASSIGN_OR_RETURN(std::string verdict, PrettyJson(VerdictJson(lock, outputs.summary)));
+  STEER_RETURN_IF_ERROR(Write(paths.verdict, verdict, "run.verdict"));
+
+  auto draw = [&](const std::string& script) {
+    absl::StatusOr<std::string> drawn = RunGnuplot(script);
+    if (!drawn.ok()) outputs.figures = drawn.status();
+    return drawn.ok() ? *std::move(drawn) : std::string();
+  };
+  std::string svg = draw(ExperimentFigure(lock, outputs.summary, ImageFormat::kSvg));
+  std::string png = draw(ExperimentFigure(lock, outputs.summary, ImageFormat::kPng));
+  if (!svg.empty()) STEER_RETURN_IF_ERROR(Write(paths.figure_svg, svg, "run.figure_svg"));
+  if (!png.empty()) STEER_RETURN_IF_ERROR(Write(paths.figure_png, png, "run.figure_png"));
+  std::string html = RenderHtml(lock, outputs.summary, svg, draw(Separation(lock, outputs.summary)));
+  STEER_RETURN_IF_ERROR(Write(paths.report, html, "run.report"));
+  return outputs;
+}
+
+}  // namespace steer

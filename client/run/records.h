@@ -1,0 +1,141 @@
+// What the result log's records mean. Each has a key and a JSON payload; reading back what was written gives an equal value. Pure; any thread.
+#ifndef STEER_CLIENT_RUN_RECORDS_H_
+#define STEER_CLIENT_RUN_RECORDS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "client/plan/arms.h"
+#include "client/run/result_log.h"
+#include "client/stats/selection.h"
+
+namespace steer {
+
+enum class Stage { kSelection, kTest };
+absl::string_view StageName(Stage stage);  // "selection", "test"
+
+// Separation of the classes along the fitted direction of one (position, layer), as the server reports it.
+struct LayerSeparation {
+  int position = -1;
+  int layer = 0;
+  bool usable = false;
+  double norm = 0;            // residual-stream units
+  double projection_gap = 0;  // residual-stream units
+  double auc = 0.5;
+  double largest_coordinate_share = 0;
+  double mean_state_norm = 0;
+  double mean_cosine = 0;
+  std::string direction_digest;
+  friend bool operator==(const LayerSeparation&, const LayerSeparation&) = default;
+};
+
+// The direction set of one seed.
+struct FitRecord {
+  std::string plan_digest;
+  uint64_t seed = 0;
+  std::string set_id;
+  std::string content_digest;
+  std::string method;
+  std::string model_fingerprint;
+  std::string numeric_fingerprint;
+  int layers = 0;
+  int hidden = 0;
+  int harmful_prompts = 0;
+  int harmless_prompts = 0;
+  std::vector<LayerSeparation> reports;  // positions outermost
+  // Null if there is none.
+  const LayerSeparation* Find(int position, int layer) const;
+  friend bool operator==(const FitRecord&, const FitRecord&) = default;
+};
+
+enum class RowQuality { kNotJudged, kOk, kDegenerate };
+enum class RowFinish { kEndOfTurn, kLength, kCertain };
+
+struct RowOutcome {
+  bool refused = false;
+  RowQuality quality = RowQuality::kNotJudged;
+  RowFinish finish = RowFinish::kEndOfTurn;
+  int generated_tokens = 0;
+  double refusal_log_odds = 0;  // nats
+  double kl = 0;                // nats
+  std::string token_digest;
+  friend bool operator==(const RowOutcome&, const RowOutcome&) = default;
+};
+
+// The part of a receipt that the same cell always repeats.
+struct CellReceipt {
+  int64_t tokens = 0;
+  int64_t generated_tokens = 0;
+  int64_t edits = 0;
+  int sites = 0;
+  double mean_relative_dose = 0;           // to 6 significant digits: the server may add in another order
+  double largest_residual_projection = 0;  // likewise
+  int decode_rows = 0;
+  int prefill_tokens = 0;
+  friend bool operator==(const CellReceipt&, const CellReceipt&) = default;
+};
+
+// One seed x arm x prompt set, measured.
+struct CellRecord {
+  std::string plan_digest;
+  uint64_t seed = 0;
+  Stage stage = Stage::kTest;
+  ArmSpec arm;                   // of the lock
+  int layer = -1;                // of its direction; -1 for a baseline
+  std::string set_id;            // empty for a baseline
+  std::string direction_digest;  // likewise
+  std::string numeric_fingerprint;
+  std::vector<RowOutcome> rows;  // in the order of the split
+  CellReceipt receipt;
+  bool scores = false;  // log-odds and KL were asked for
+  RefusalCount count() const;
+  friend bool operator==(const CellRecord&, const CellRecord&) = default;
+};
+
+// The layer chosen for one seed.
+struct SelectionRecord {
+  std::string plan_digest;
+  uint64_t seed = 0;
+  bool chosen = false;
+  int layer = -1;
+  std::vector<int> tied;
+  friend bool operator==(const SelectionRecord&, const SelectionRecord&) = default;
+};
+
+// An attempt at a fit or cell that failed for good in one run. A later success supersedes it. Never holds a server's words, which may quote input.
+struct FailureRecord {
+  std::string plan_digest;
+  std::string of;      // key of the cell or fit
+  int number = 1;      // 1 for its first failure
+  std::string code;    // "INTERNAL"
+  std::string reason;  // "WRONG_RECEIPT"
+  std::string note;    // our own words; numbers and names only
+  friend bool operator==(const FailureRecord&, const FailureRecord&) = default;
+};
+
+// "seed-0/fit/0123456789ab", "seed-0/test/ablate/harmful", "seed-0/selected", "<of>/failure-1".
+std::string FitKey(uint64_t seed, absl::string_view numeric_fingerprint);
+std::string CellKey(uint64_t seed, Stage stage, absl::string_view arm);
+std::string SelectionKey(uint64_t seed);
+std::string FailureKey(absl::string_view of, int number);
+
+Record ToRecord(const FitRecord& fit, Json observed);
+Record ToRecord(const CellRecord& cell, Json observed);
+Record ToRecord(const SelectionRecord& selection);
+Record ToRecord(const FailureRecord& failure, Json observed);
+
+// DATA_LOSS naming the key if the payload is not of this kind.
+absl::StatusOr<FitRecord> ParseFit(const Record& record);
+absl::StatusOr<CellRecord> ParseCell(const Record& record);
+absl::StatusOr<SelectionRecord> ParseSelection(const Record& record);
+absl::StatusOr<FailureRecord> ParseFailure(const Record& record);
+// "fit", "cell", "selection", "failure", or empty.
+std::string KindOf(const Record& record);
+
+}  // namespace steer
+
+#endif  // STEER_CLIENT_RUN_RECORDS_H_

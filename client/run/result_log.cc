@@ -1,0 +1,176 @@
+#include "client/run/result_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/digest.h"
+#include "common/errors.h"
+#include "common/failpoint.h"
+#include "common/files.h"
+#include "common/status_macros.h"
+
+namespace steer {
+namespace {
+
+constexpr int64_t kMaxLogBytes = int64_t{4} << 30;
+
+absl::Status Damaged(const std::string& path, int64_t line, absl::string_view what) {
+  return MakeError(absl::StatusCode::kDataLoss, "LOG_DAMAGED",
+                   absl::StrCat(path, ":", line, ": ", what,
+                                "; the run cannot be trusted: move the folder away and run again"));
+}
+
+absl::StatusOr<std::string> Encode(const Record& record) {
+  Json line = {{"schema", kRecordSchema},
+               {"key", record.key},
+               {"payload", record.payload},
+               {"observed", record.observed}};
+  STEER_ASSIGN_OR_RETURN(std::string bare, CanonicalJson(line));
+  line["sha256"] = Sha256Hex(bare);
+  STEER_ASSIGN_OR_RETURN(std::string text, CanonicalJson(line));
+  return text + "\n";
+}
+
+// `parses` tells a torn line from a damaged one.
+absl::StatusOr<Record> Decode(absl::string_view text, bool* parses) {
+  *parses = false;
+  STEER_ASSIGN_OR_RETURN(Json line, ParseJson(text));
+  if (!line.is_object()) return absl::DataLossError("not an object");
+  *parses = true;
+  STEER_ASSIGN_OR_RETURN(std::string schema, JsonString(line, "schema", "record"));
+  if (schema != kRecordSchema) {
+    return absl::DataLossError(absl::StrCat("schema '", schema, "' is not ", kRecordSchema));
+  }
+  STEER_ASSIGN_OR_RETURN(std::string sha256, JsonString(line, "sha256", "record"));
+  Record record;
+  STEER_ASSIGN_OR_RETURN(record.key, JsonString(line, "key", "record"));
+  line.erase("sha256");
+  STEER_ASSIGN_OR_RETURN(std::string bare, CanonicalJson(line));
+  if (Sha256Hex(bare) != sha256) return absl::DataLossError("the checksum does not match");
+  if (!line.contains("payload") || !line["payload"].is_object() || line.size() != 4 ||
+      !line["observed"].is_object()) {
+    return absl::DataLossError("not a record");
+  }
+  record.payload = std::move(line["payload"]);
+  record.observed = std::move(line["observed"]);
+  return record;
+}
+
+}  // namespace
+
+absl::Status DiskError(const absl::Status& status, absl::string_view doing) {
+  if (status.ok()) return status;
+  return MakeError(status.code(), kDiskReason, absl::StrCat(doing, ": ", status.message()));
+}
+
+absl::StatusOr<LogContents> ReadResultLog(const std::string& path) {
+  STEER_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path, kMaxLogBytes));
+  LogContents contents;
+  std::map<std::string, size_t> by_key;
+  size_t at = 0;
+  for (int64_t number = 1; at < bytes.size(); ++number) {
+    size_t end = bytes.find('\n', at);
+    bool last = end == std::string::npos || end + 1 == bytes.size();
+    if (end == std::string::npos) break;
+    bool parses = false;
+    absl::StatusOr<Record> record =
+        Decode(absl::string_view(bytes).substr(at, end - at), &parses);
+    if (!record.ok()) {
+      if (last && !parses) break;
+      return Damaged(path, number, record.status().message());
+    }
+    auto [it, fresh] = by_key.emplace(record->key, contents.records.size());
+    if (!fresh && contents.records[it->second].payload != record->payload) {
+      return Damaged(path, number, absl::StrCat("key ", record->key, " stands there twice with different payloads"));
+    }
+    if (fresh) contents.records.push_back(*std::move(record));
+    at = end + 1;
+  }
+  contents.bytes = static_cast<int64_t>(at);
+  contents.torn_bytes = static_cast<int64_t>(bytes.size() - at);
+  return contents;
+}
+
+absl::StatusOr<std::unique_ptr<ResultLog>> ResultLog::Open(const std::string& path) {
+  bool exists = std::filesystem::exists(path);
+  LogContents contents;
+  if (exists) {
+    STEER_ASSIGN_OR_RETURN(contents, ReadResultLog(path));
+  }
+  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) return DiskError(absl::ErrnoToStatus(errno, path), "cannot open the result log");
+  std::unique_ptr<ResultLog> log(new ResultLog(path, fd));
+  if (contents.torn_bytes > 0 && (ftruncate(fd, contents.bytes) != 0 || fdatasync(fd) != 0)) {
+    return DiskError(absl::ErrnoToStatus(errno, path), "cannot cut off a torn record");
+  }
+  if (!exists) {
+    std::string folder = std::filesystem::path(path).parent_path().string();
+    absl::Status synced = SyncFolder(folder.empty() ? "." : folder);
+    if (!synced.ok()) return DiskError(synced, "cannot create the result log");
+  }
+  log->size_ = contents.bytes;
+  log->torn_bytes_ = contents.torn_bytes;
+  log->records_ = std::move(contents.records);
+  for (size_t i = 0; i < log->records_.size(); ++i) log->by_key_[log->records_[i].key] = i;
+  return log;
+}
+
+ResultLog::~ResultLog() { close(fd_); }
+
+const Record* ResultLog::Find(absl::string_view key) const {
+  auto it = by_key_.find(key);
+  return it == by_key_.end() ? nullptr : &records_[it->second];
+}
+
+absl::Status ResultLog::Append(Record record) {
+  if (broken_) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, kDiskReason,
+                     absl::StrCat(path_, " failed before; run again to read it anew"));
+  }
+  if (const Record* held = Find(record.key)) {
+    if (held->payload == record.payload) return absl::OkStatus();
+    return MakeError(absl::StatusCode::kDataLoss, "CELL_CONFLICT",
+                     absl::StrCat(record.key, " was measured before with another result: the server "
+                                              "does not compute what it did; start a new folder"));
+  }
+  STEER_ASSIGN_OR_RETURN(std::string line, Encode(record));
+  STEER_RETURN_IF_ERROR(Failpoint("run.log.before_append"));
+  absl::Status written = WriteLine(line);
+  if (!written.ok()) {
+    broken_ = true;
+    // Best effort: a half-written line would be cut off at the next start anyway.
+    if (ftruncate(fd_, size_) != 0) return written;
+    return written;
+  }
+  size_ += static_cast<int64_t>(line.size());
+  by_key_[record.key] = records_.size();
+  records_.push_back(std::move(record));
+  return Failpoint("run.log.after_append");
+}
+
+absl::Status ResultLog::WriteLine(const std::string& line) {
+  size_t half = line.size() / 2;
+  size_t done = 0;
+  while (done < line.size()) {
+    // In two pieces, so that tests can cut a record in the middle.
+    size_t end = done < half ? half : line.size();
+    ssize_t n = write(fd_, line.data() + done, end - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return DiskError(absl::ErrnoToStatus(errno, path_), "cannot write a result");
+    done += static_cast<size_t>(n);
+    if (done == half) STEER_RETURN_IF_ERROR(DiskError(Failpoint("run.log.mid_append"), "cannot write a result"));
+  }
+  STEER_RETURN_IF_ERROR(DiskError(Failpoint("run.log.before_sync"), "cannot sync a result"));
+  if (fdatasync(fd_) != 0) {
+    return DiskError(absl::ErrnoToStatus(errno, path_), "cannot sync a result");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace steer
