@@ -37,7 +37,8 @@ inline jinja::Value ToValue(const OrderedJson& json) {
 
 inline jinja::Variables GoldenContext() {
   jinja::Variables variables;
-  for (const auto& [key, item] : ReadGolden("context.json").items())
+  const OrderedJson context = ReadGolden("context.json");
+  for (const auto& [key, item] : context.items())
     variables.emplace_back(key, ToValue(item));
   return variables;
 }
