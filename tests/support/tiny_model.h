@@ -1,0 +1,18 @@
+// Where the tiny golden checkpoints lie.
+#ifndef STEER_TESTS_SUPPORT_TINY_MODEL_H_
+#define STEER_TESTS_SUPPORT_TINY_MODEL_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace steer {
+
+// Folder of a checkpoint of tests/golden/model: "llama" (Llama 3 rotary scaling, untied head,
+// grouped queries), "llama_tied", "llama_bias", "qwen2" (tied), "qwen2_window", "qwen3", "gemma3".
+// Three layers, hidden 48, vocabulary 101, context 256, no tokenizer.
+std::string TinyCheckpoint(absl::string_view name);
+
+}  // namespace steer
+
+#endif  // STEER_TESTS_SUPPORT_TINY_MODEL_H_
