@@ -204,6 +204,11 @@ Interpreter::ValueOr Interpreter::Call(const Expr& expr, Scope* scope, const Val
 Interpreter::ValueOr Interpreter::CallMacro(const MacroObject& macro, Arguments arguments) {
   const MacroDefinition& definition = *macro.definition;
   const size_t count = definition.parameters.size();
+  for (const Scope* s = macro.scope; s != nullptr; s = s->parent) {
+    if (s->ended)
+      return Fail(absl::StrCat("calling the macro '", definition.name,
+                               "' after the block that defines it is not built"));
+  }
   LocalScope scope(*this, macro.scope);
   // Moves a named argument out.
   auto take = [&arguments](absl::string_view name) -> absl::optional<Value> {

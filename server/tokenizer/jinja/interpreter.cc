@@ -145,19 +145,20 @@ Interpreter::FlowOr Interpreter::For(const Statement& statement, Scope* scope) {
   if (loop->depth > kMaxValueDepth)
     return TooMuch(absl::StrCat("values nested deeper than ", kMaxValueDepth));
   absl::Cleanup end = [&loop] { loop->End(); };
-  bool any = false;
+  // As in jinja2, a round that break or continue cuts short does not keep the else away.
+  bool completed = false;
   while (true) {
     STEER_ASSIGN_OR_RETURN(bool more, loop->Advance());
     if (!more) break;
-    any = true;
     STEER_RETURN_IF_ERROR(runtime_.budget.Step());
     LocalScope round(*this, scope);
     round->Set("loop", Value::FromObject(Kind::kLoop, loop));
     STEER_RETURN_IF_ERROR(Assign(statement.targets[0], loop->current(), round.get()));
     STEER_ASSIGN_OR_RETURN(Flow flow, Execute(statement.bodies[0], round.get()));
     if (flow == Flow::kBreak) break;
+    completed |= flow == Flow::kNormal;
   }
-  if (any || statement.bodies[1].empty()) return Flow::kNormal;
+  if (completed || statement.bodies[1].empty()) return Flow::kNormal;
   LocalScope otherwise(*this, scope);
   return Execute(statement.bodies[1], otherwise.get());
 }

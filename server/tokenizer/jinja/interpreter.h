@@ -23,6 +23,7 @@ struct Scope {
   void Set(absl::string_view name, Value value);
 
   Scope* parent;
+  bool ended = false;  // kept for a macro only, which may not be called any more
   std::vector<std::pair<std::string, Value>> variables;
 };
 
@@ -92,8 +93,9 @@ class LocalScope {
         scope_(std::make_unique<Scope>(parent)),
         macros_before_(interpreter.macros_defined_) {}
   ~LocalScope() {
-    if (interpreter_.macros_defined_ != macros_before_)
-      interpreter_.kept_.push_back(std::move(scope_));
+    if (interpreter_.macros_defined_ == macros_before_) return;
+    scope_->ended = true;
+    interpreter_.kept_.push_back(std::move(scope_));
   }
   LocalScope(const LocalScope&) = delete;
   LocalScope& operator=(const LocalScope&) = delete;

@@ -250,16 +250,15 @@ Parser::ExprOr Parser::Primary() {
   return Unexpected("an expression");
 }
 
-bool Parser::AtTupleEnd(absl::string_view end_name) const {
+bool Parser::AtTupleEnd() const {
   return Now().kind == TokenKind::kVariableEnd || Now().kind == TokenKind::kBlockEnd ||
-         Now().IsOperator(")") || (!end_name.empty() && Now().IsName(end_name));
+         Now().IsOperator(")");
 }
 
-Parser::ExprOr Parser::TupleOrExpression(bool conditions, bool parenthesized,
-                                         absl::string_view end_name) {
+Parser::ExprOr Parser::TupleOrExpression(bool conditions, bool parenthesized) {
   ExprPtr tuple = Make(ExprKind::kTuple, Now().line);
   bool is_tuple = false;
-  while (!AtTupleEnd(end_name)) {
+  while (!AtTupleEnd()) {
     STEER_ASSIGN_OR_RETURN(ExprPtr item, conditions ? Condition() : Or());
     tuple->args.push_back(std::move(item));
     if (!Now().IsOperator(",")) break;

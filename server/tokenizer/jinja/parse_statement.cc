@@ -133,10 +133,10 @@ Parser::StatementOr Parser::OneStatement() {
 Parser::StatementOr Parser::For() {
   auto node = Make(StatementKind::kFor, Now().line);
   Skip();
-  STEER_ASSIGN_OR_RETURN(Target target, AssignTarget(false, "in"));
+  STEER_ASSIGN_OR_RETURN(Target target, AssignTarget(false));
   node->targets.push_back(std::move(target));
   STEER_RETURN_IF_ERROR(ExpectName("in"));
-  STEER_ASSIGN_OR_RETURN(ExprPtr source, TupleOrExpression(false, false, "recursive"));
+  STEER_ASSIGN_OR_RETURN(ExprPtr source, TupleOrExpression(false, false));
   node->exprs.push_back(std::move(source));
   ExprPtr filter;
   if (SkipIfName("if")) {
@@ -180,7 +180,7 @@ absl::StatusOr<Target> Parser::OneTarget(bool namespaces) {
   Target target;
   target.line = Now().line;
   if (SkipIfOperator("(")) {
-    STEER_ASSIGN_OR_RETURN(target, AssignTarget(namespaces, ""));
+    STEER_ASSIGN_OR_RETURN(target, AssignTarget(namespaces));
     STEER_RETURN_IF_ERROR(ExpectOperator(")"));
     return target;
   }
@@ -196,14 +196,14 @@ absl::StatusOr<Target> Parser::OneTarget(bool namespaces) {
   return target;
 }
 
-absl::StatusOr<Target> Parser::AssignTarget(bool namespaces, absl::string_view end_name) {
+absl::StatusOr<Target> Parser::AssignTarget(bool namespaces) {
   if (++depth_ > kMaxParseDepth) {
     return SyntaxError(Now().line, absl::StrCat("nested deeper than ", kMaxParseDepth));
   }
   absl::Cleanup leave = [this] { --depth_; };
   Target tuple;
   tuple.line = Now().line;
-  while (!AtTupleEnd(end_name)) {
+  while (!AtTupleEnd()) {
     STEER_ASSIGN_OR_RETURN(Target item, OneTarget(namespaces));
     tuple.items.push_back(std::move(item));
     if (!SkipIfOperator(",")) break;
@@ -217,7 +217,7 @@ absl::StatusOr<Target> Parser::AssignTarget(bool namespaces, absl::string_view e
 Parser::StatementOr Parser::Set() {
   auto node = Make(StatementKind::kSet, Now().line);
   Skip();
-  STEER_ASSIGN_OR_RETURN(Target target, AssignTarget(true, ""));
+  STEER_ASSIGN_OR_RETURN(Target target, AssignTarget(true));
   node->targets.push_back(std::move(target));
   if (SkipIfOperator("=")) {
     STEER_ASSIGN_OR_RETURN(ExprPtr value, TupleOrExpression(true, false));

@@ -67,10 +67,9 @@ class Parser {
   absl::StatusOr<std::string> DottedName();
   ExprOr ListLiteral();
   ExprOr DictLiteral();
-  // Comma-separated expressions. `conditions`: whether "a if b" is allowed in them. `end_name` ends
-  // a tuple, too.
-  ExprOr TupleOrExpression(bool conditions, bool parenthesized, absl::string_view end_name = "");
-  bool AtTupleEnd(absl::string_view end_name) const;
+  // Comma-separated expressions. `conditions`: whether "a if b" is allowed in them.
+  ExprOr TupleOrExpression(bool conditions, bool parenthesized);
+  bool AtTupleEnd() const;
   absl::Status Arguments(Expr* call);
   // A binary node; checks the height.
   ExprOr Join(ExprKind kind, std::string text, ExprPtr left, ExprPtr right, int line);
@@ -91,7 +90,7 @@ class Parser {
   StatementOr Print();
   StatementOr Generation();
   StatementOr LoopControl();
-  absl::StatusOr<Target> AssignTarget(bool namespaces, absl::string_view end_name);
+  absl::StatusOr<Target> AssignTarget(bool namespaces);
   absl::StatusOr<Target> OneTarget(bool namespaces);
   absl::Status Signature(MacroDefinition* macro);
 

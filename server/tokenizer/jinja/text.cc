@@ -92,7 +92,7 @@ std::vector<absl::string_view> SplitAtSpace(absl::string_view text, int64_t max_
   text = StripSpace(text, Side::kLeft);
   while (!text.empty()) {
     if (max_splits >= 0 && static_cast<int64_t>(parts.size()) == max_splits) {
-      parts.push_back(StripSpace(text, Side::kRight));
+      parts.push_back(text);
       break;
     }
     size_t at = 0;
@@ -112,7 +112,7 @@ std::vector<absl::string_view> SplitAtSpaceFromRight(absl::string_view text, int
   if (max_splits < 0 || static_cast<int64_t>(all.size()) <= max_splits) return all;
   const size_t kept = static_cast<size_t>(max_splits);
   const absl::string_view last_merged = all[all.size() - kept - 1];
-  const char* begin = StripSpace(text, Side::kLeft).data();
+  const char* begin = text.data();
   std::vector<absl::string_view> parts = {absl::string_view(
       begin, static_cast<size_t>(last_merged.data() + last_merged.size() - begin))};
   parts.insert(parts.end(), all.end() - static_cast<std::ptrdiff_t>(kept), all.end());

@@ -120,6 +120,8 @@ TEST(JinjaFuzz, NoTemplateCrashes) {
       ASSERT_TRUE(IsValidUtf8(*text)) << source;
     }
   }
+  RecordProperty("compiled", compiled_count);
+  RecordProperty("rendered", rendered);
   // The mutations must leave enough alive to mean something.
   EXPECT_GT(compiled_count, 5000);
   EXPECT_GT(rendered, 3000);

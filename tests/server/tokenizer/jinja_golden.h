@@ -38,8 +38,7 @@ inline jinja::Value ToValue(const OrderedJson& json) {
 inline jinja::Variables GoldenContext() {
   jinja::Variables variables;
   const OrderedJson context = ReadGolden("context.json");
-  for (const auto& [key, item] : context.items())
-    variables.emplace_back(key, ToValue(item));
+  for (const auto& [key, item] : context.items()) variables.emplace_back(key, ToValue(item));
   return variables;
 }
 
