@@ -135,7 +135,10 @@ void ReadFit(YamlMap map, Plan* plan) {
   static constexpr absl::string_view kMethods[] = {"difference-of-means"};
   plan->fit_method = map.Choice("method", kMethods, false, plan->fit_method);
   if (map.Has("positions")) {
-    plan->positions = ToInts(map.Ints("positions", -kMaxInt, -1, 1, kMaxPositions));
+    const std::vector<int> positions =
+        ToInts(map.Ints("positions", -kMaxInt, -1, 1, kMaxPositions));
+    // After a mistake the default stands in, so that selection.position is not reported as well.
+    if (!positions.empty()) plan->positions = positions;
     std::sort(plan->positions.begin(), plan->positions.end(), std::greater<>());
   }
   plan->keep_states = map.Bool("keep_states", plan->keep_states);

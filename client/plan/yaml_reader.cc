@@ -86,12 +86,19 @@ YAML::Node YamlMap::Find(absl::string_view key) {
 
 bool YamlMap::Has(absl::string_view key) { return Find(key).IsDefined(); }
 
+YAML::Mark YamlMap::KeyMark(absl::string_view key) const {
+  if (!node_.IsDefined()) return YAML::Mark();
+  if (node_.IsMap()) {
+    for (const auto& entry : node_) {
+      if (entry.first.IsScalar() && entry.first.Scalar() == key) return entry.first.Mark();
+    }
+  }
+  return node_.Mark();
+}
+
 void YamlMap::Add(absl::string_view key, absl::string_view problem) {
-  const YAML::Node value = Find(key);
-  problems_->Add(value.IsDefined()   ? value.Mark()
-                 : node_.IsDefined() ? node_.Mark()
-                                     : YAML::Mark(),
-                 Path(key), problem);
+  known_.emplace(key);
+  problems_->Add(KeyMark(key), Path(key), problem);
 }
 
 absl::optional<std::string> YamlMap::Scalar(absl::string_view key, bool required) {
@@ -202,6 +209,10 @@ std::vector<int64_t> YamlMap::Ints(absl::string_view key, int64_t low, int64_t h
 YamlMap YamlMap::Map(absl::string_view key, bool required) {
   const YAML::Node value = Find(key);
   if (!value.IsDefined() && required && node_.IsDefined() && node_.IsMap()) Add(key, "is missing");
+  if (value.IsDefined() && !value.IsMap()) {
+    Add(key, absl::StrCat("wants a mapping of keys, has ", KindOf(value)));
+    return YamlMap(YAML::Node(YAML::NodeType::Undefined), Path(key), problems_);
+  }
   return YamlMap(value, Path(key), problems_);
 }
 

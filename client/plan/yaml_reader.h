@@ -60,6 +60,8 @@ class YamlMap {
  private:
   // The value under `key`; an undefined node if absent. Marks the key as known.
   YAML::Node Find(absl::string_view key);
+  // Where the key stands: an empty value has no place of its own. The mapping's place if absent.
+  YAML::Mark KeyMark(absl::string_view key) const;
   absl::optional<std::string> Scalar(absl::string_view key, bool required);
   bool ParseInt(const YAML::Node& node, absl::string_view path, int64_t low, int64_t high,
                 int64_t* value);

@@ -1,0 +1,125 @@
+#include "client/plan/check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/client/plan/fixture.h"
+
+namespace steer {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+using CheckTest = PlanFixture;
+
+TEST_F(CheckTest, SaysWhatThereIsWithoutAServer) {
+  Write("harmful.txt", absl::StrCat("\n", *ReadFile(folder_ + "/harmful.txt"),
+                                    "which lakes would a painter choose?\n"));
+  const Plan plan = SmallPlan();
+  auto check = CheckPlan(plan, Data(plan), nullptr, {});
+  ASSERT_TRUE(check.ok());
+  EXPECT_EQ(check->harmful.rows, 12);
+  EXPECT_EQ(check->harmful.blank, 1);
+  EXPECT_EQ(check->harmful.in_both, 1);
+  EXPECT_EQ(check->harmful_pool, 10);
+  EXPECT_EQ(check->harmless_pool, 9);
+  EXPECT_FALSE(check->work.has_value());
+  EXPECT_THAT(check->violations, IsEmpty());
+  EXPECT_THAT(
+      check->warnings,
+      Contains(HasSubstr("differ in final punctuation: 0 % of harmful and 100 % of harmless")));
+  const std::string text = RenderPlanCheck(plan, *check);
+  EXPECT_THAT(
+      text,
+      HasSubstr("12 rows: 1 blank, 0 filtered, 0 duplicates, 1 in both classes; 10 prompts left"));
+  EXPECT_THAT(text, HasSubstr("the plan can be frozen"));
+  EXPECT_THAT(PlanCheckJson(*check)["harmless"]["prompts"], 9);
+}
+
+TEST_F(CheckTest, ReportsNearTwinsByRowAndNeverPromptText) {
+  std::string harmful;
+  for (int i = 0; i < 10; ++i)
+    absl::StrAppend(&harmful, "sketch the very long garden path that leads to house ", i, "\n");
+  Write("harmful.txt", harmful);
+  std::string harmless;
+  for (int i = 0; i < 10; ++i) {
+    absl::StrAppend(&harmless, "{\"prompt\": \"", std::string(20, static_cast<char>('a' + i)),
+                    "\"}\n");
+  }
+  Write("harmless.jsonl", harmless);
+  const Plan plan = SmallPlan();
+  auto check = CheckPlan(plan, Data(plan), nullptr, {});
+  ASSERT_TRUE(check.ok());
+  // Train, validation and test of 3, 2 and 2 for each of two seeds: 3 * 2 + 3 * 2 + 2 * 2 pairs
+  // each.
+  EXPECT_EQ(check->twins.size(), 32u);
+  EXPECT_THAT(check->warnings, Contains(HasSubstr("32 pairs of near twins")));
+  const std::string text = RenderPlanCheck(plan, *check);
+  EXPECT_THAT(text, HasSubstr("and 12 more"));
+  const std::string json = PlanCheckJson(*check).dump();
+  EXPECT_EQ(PlanCheckJson(*check)["near_twins"].size(), 32u);
+  for (const char* word : {"sketch", "garden", "aaaa"}) {
+    EXPECT_THAT(text, Not(HasSubstr(word)));
+    EXPECT_THAT(json, Not(HasSubstr(word)));
+  }
+}
+
+TEST_F(CheckTest, AsksTheServer) {
+  Plan plan = SmallPlan();
+  plan.dtype = "bfloat16";
+  const PlanData data = Data(plan);
+  ServerFacts facts = ToyFacts();
+  facts.suggested_repetition_penalty = 1.1;
+  TokenCounts tokens;
+  for (const PromptRecord& record : PromptsInUse(data.splits)) tokens[record.hash] = 20;
+  tokens[data.splits[0].harmful.test[0].hash] = 121;
+  auto check = CheckPlan(plan, data, &facts, tokens);
+  ASSERT_TRUE(check.ok());
+  ASSERT_EQ(check->violations.size(), 2u);
+  EXPECT_EQ(check->violations[0].field, "model.dtype");
+  EXPECT_EQ(check->violations[1].field, "data.harmful");
+  EXPECT_THAT(check->violations[1].description,
+              HasSubstr("121 tokens and 8 may follow: above the server's 128"));
+  EXPECT_THAT(check->warnings, Contains(HasSubstr("repetition penalty of 1.1")));
+  EXPECT_GT(check->work->seconds, 0);
+  const std::string text = RenderPlanCheck(plan, *check);
+  EXPECT_THAT(text, HasSubstr("error: model.dtype"));
+  EXPECT_THAT(text, HasSubstr("cannot be frozen"));
+  // 120 tokens and 8 more fill the context exactly.
+  tokens[data.splits[0].harmful.test[0].hash] = 120;
+  EXPECT_EQ(CheckPlan(plan, data, &facts, tokens)->violations.size(), 1u);
+}
+
+TEST(Estimate, CountsRowsStepsAndSeconds) {
+  Plan plan;
+  plan.sizes = {64, 16, 32};
+  plan.seeds = {0, 1};
+  plan.max_new_tokens = 32;
+  ServerFacts facts = ToyFacts();
+  facts.layers = 30;
+  facts.decode_rows = 32;
+  const WorkEstimate work = EstimateWork(plan, facts, 25);
+  ASSERT_EQ(work.stages.size(), 3u);
+  EXPECT_EQ(work.stages[0].rows, 256);
+  EXPECT_EQ(work.stages[0].decode_steps, 0);
+  EXPECT_DOUBLE_EQ(work.stages[0].seconds, 256 * 25 / 1000.0);
+  // (2 baselines + 29 layers * 2) * 16 rows = 960 a seed: 30 waves of 32 rows.
+  EXPECT_EQ(work.stages[1].rows, 1920);
+  EXPECT_EQ(work.stages[1].decode_steps, 30 * 32 * 2);
+  EXPECT_DOUBLE_EQ(work.stages[1].seconds, 1920 * 25 / 1000.0 + 1920 / 10.0);
+  EXPECT_EQ(work.stages[2].rows, 6 * 32 * 2);
+  EXPECT_EQ(work.stages[2].decode_steps, 6 * 32 * 2);
+  EXPECT_DOUBLE_EQ(work.seconds,
+                   work.stages[0].seconds + work.stages[1].seconds + work.stages[2].seconds);
+  plan.scores = true;
+  EXPECT_EQ(EstimateWork(plan, facts, 25).stages.back().rows, 2 * 2 * 48);
+  facts.decode_steps_per_second = 0;
+  EXPECT_FALSE(EstimateWork(plan, facts, 25).timed);
+  EXPECT_EQ(EstimateWork(plan, facts, 25).seconds, 0);
+}
+
+}  // namespace
+}  // namespace steer
