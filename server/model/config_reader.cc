@@ -126,7 +126,8 @@ void ConfigReader::Problem(absl::string_view key, absl::string_view what) {
 
 void ConfigReader::RefuseTheRest() {
   for (const auto& [key, value] : object_.items()) {
-    if (claimed_.count(key) == 0 && !value.is_null()) {
+    // A leading underscore marks what transformers notes for itself (_name_or_path and the like).
+    if (claimed_.count(key) == 0 && !value.is_null() && key[0] != '_') {
       Problem(key, "is not understood here and might change the forward pass");
     }
   }

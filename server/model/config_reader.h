@@ -44,7 +44,7 @@ class ConfigReader {
   void Ignore(std::initializer_list<absl::string_view> keys);
   // A problem that a caller found: "<key> = <value>: <what>".
   void Problem(absl::string_view key, absl::string_view what);
-  // Reports every key that nobody has claimed.
+  // Reports every key that nobody has claimed, private ones (with a leading underscore) aside.
   void RefuseTheRest();
   std::vector<std::string>* problems() const { return problems_; }
 

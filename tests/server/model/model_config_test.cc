@@ -160,6 +160,15 @@ TEST(ModelConfigTest, RefusesWhatItDoesNotUnderstandByKey) {
   }
 }
 
+TEST(ModelConfigTest, PrivateKeysAreHarmless) {
+  Json config = Tiny("llama");
+  config["_model_name_or_path"] = "tiny";
+  config["torch_dtype"] = "bfloat16";
+  EXPECT_EQ(Refusal(config), "accepted");
+  config[""] = 1;
+  EXPECT_THAT(Refusal(config), HasSubstr("not understood"));
+}
+
 TEST(ModelConfigTest, RequiresEverySize) {
   for (const char* key : {"hidden_size", "num_hidden_layers", "num_attention_heads",
                           "intermediate_size", "vocab_size", "max_position_embeddings"}) {
