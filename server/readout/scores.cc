@@ -21,22 +21,19 @@ absl::Status CheckFinite(absl::Span<const float> logits, absl::string_view which
   return absl::OkStatus();
 }
 
-// Sums exp(logit - largest) in float64; Log() is logsumexp. Finite for every set of finite logits.
-class LogSumExp {
- public:
-  explicit LogSumExp(double largest) : largest_(largest) {}
-  void Add(double logit) { sum_ += std::exp(logit - largest_); }
-  double Log() const { return largest_ + std::log(sum_); }
-
- private:
-  double largest_;
-  double sum_ = 0;
+// log of a sum of exponentials as `largest` + log_rest. The parts stay apart: at 3e38 their float64
+// sum would lose log_rest, and with it how many tokens share the largest logit.
+struct LogSum {
+  double largest = -std::numeric_limits<double>::infinity();
+  double sum = 0;
+  double log_rest() const { return std::log(sum); }
 };
 
-double LogSumExpOf(absl::Span<const float> logits) {
-  LogSumExp sum(*std::max_element(logits.begin(), logits.end()));
-  for (float logit : logits) sum.Add(logit);
-  return sum.Log();
+LogSum LogSumOf(absl::Span<const float> logits) {
+  LogSum result;
+  result.largest = *std::max_element(logits.begin(), logits.end());
+  for (float logit : logits) result.sum += std::exp(logit - result.largest);
+  return result;
 }
 
 absl::Status CheckIds(absl::Span<const int32_t> ids, size_t vocabulary) {
@@ -73,15 +70,16 @@ absl::StatusOr<double> RefusalLogOdds(absl::Span<const float> logits,
       visit(listed, double{logits[token]});
     }
   };
-  double largest_listed = -std::numeric_limits<double>::infinity();
-  double largest_rest = largest_listed;
+  LogSum listed_sum, rest_sum;
   for_each([&](bool listed, double logit) {
-    double& largest = listed ? largest_listed : largest_rest;
+    double& largest = (listed ? listed_sum : rest_sum).largest;
     largest = std::max(largest, logit);
   });
-  LogSumExp listed_sum(largest_listed), rest_sum(largest_rest);
-  for_each([&](bool listed, double logit) { (listed ? listed_sum : rest_sum).Add(logit); });
-  return listed_sum.Log() - rest_sum.Log();
+  for_each([&](bool listed, double logit) {
+    LogSum& sum = listed ? listed_sum : rest_sum;
+    sum.sum += std::exp(logit - sum.largest);
+  });
+  return (listed_sum.largest - rest_sum.largest) + (listed_sum.log_rest() - rest_sum.log_rest());
 }
 
 absl::StatusOr<double> KlDivergence(absl::Span<const float> p_logits,
@@ -92,12 +90,13 @@ absl::StatusOr<double> KlDivergence(absl::Span<const float> p_logits,
   }
   STEER_RETURN_IF_ERROR(CheckFinite(p_logits, "the unedited"));
   STEER_RETURN_IF_ERROR(CheckFinite(q_logits, "the edited"));
-  const double p_log_sum = LogSumExpOf(p_logits);
-  const double q_log_sum = LogSumExpOf(q_logits);
+  const LogSum p = LogSumOf(p_logits), q = LogSumOf(q_logits);
+  const double p_log_rest = p.log_rest(), q_log_rest = q.log_rest();
   double kl = 0;
   for (size_t i = 0; i < p_logits.size(); ++i) {
-    const double log_p = p_logits[i] - p_log_sum;
-    kl += std::exp(log_p) * (log_p - (q_logits[i] - q_log_sum));
+    const double log_p = (p_logits[i] - p.largest) - p_log_rest;
+    const double log_q = (q_logits[i] - q.largest) - q_log_rest;
+    kl += std::exp(log_p) * (log_p - log_q);
   }
   return std::max(kl, 0.0);
 }
