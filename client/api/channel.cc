@@ -15,7 +15,8 @@
 namespace steer {
 namespace {
 
-// Larger than any message of the contract; export chunks are 1 MiB and a page of sets a few hundred KiB.
+// Larger than any message of the contract; export chunks are 1 MiB and a page of sets a few hundred
+// KiB.
 constexpr int kMaxReceiveBytes = 64 << 20;
 constexpr int64_t kMaxPemBytes = 1 << 20;
 

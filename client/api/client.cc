@@ -138,7 +138,7 @@ std::string NewRequestId() {
   absl::BitGen random;
   uint64_t high = absl::Uniform<uint64_t>(random);
   uint64_t low = absl::Uniform<uint64_t>(random);
-  high = (high & ~uint64_t{0xf000}) | 0x4000;           // version 4
+  high = (high & ~uint64_t{0xf000}) | 0x4000;              // version 4
   low = (low & ~(uint64_t{3} << 62)) | uint64_t{1} << 63;  // variant 1
   return absl::StrFormat("%08x-%04x-%04x-%04x-%012x", high >> 32, (high >> 16) & 0xffff,
                          high & 0xffff, low >> 48, low & 0xffffffffffff);

@@ -1,5 +1,6 @@
-// A typed client of steerd: every call has a deadline, waits for a server that is away as long as the caller is patient, and comes back with
-// an absl::Status that carries the server's reason, violations and retry delay.
+// A typed client of steerd: every call has a deadline, waits for a server that is away as long as
+// the caller is patient, and comes back with an absl::Status that carries the server's reason,
+// violations and retry delay.
 #ifndef STEER_CLIENT_API_CLIENT_H_
 #define STEER_CLIENT_API_CLIENT_H_
 
@@ -23,10 +24,11 @@ class Channel;
 namespace steer {
 
 struct ClientOptions {
-  absl::Duration deadline = absl::Seconds(60);    // of short calls
+  absl::Duration deadline = absl::Seconds(60);     // of short calls
   absl::Duration long_deadline = absl::Hours(24);  // of Fit, Evaluate, Generate and transfers
   absl::Duration stall = absl::Minutes(5);         // longest silence of a stream
-  // How long a call goes on trying while the server is away or full. Counted from the last sign of life.
+  // How long a call goes on trying while the server is away or full. Counted from the last sign of
+  // life.
   absl::Duration patience = absl::Seconds(10);
   RetryPolicy retry;
   // Told while waiting for the server: why, and how long so far. Calling thread.
@@ -53,7 +55,8 @@ class EvaluateSink {
 enum class Unfinished {
   // They are named as held; only the rest is run. The arm's receipt then covers the rest alone.
   kHold,
-  // They are dropped and run again, so that one receipt covers the whole arm. Rows of finished arms are always held.
+  // They are dropped and run again, so that one receipt covers the whole arm. Rows of finished arms
+  // are always held.
   kRestart,
 };
 
@@ -73,14 +76,16 @@ class Client {
   absl::Status DeleteDirection(const std::string& set_id);
 
   using Progress = std::function<void(int64_t done, int64_t total)>;
-  // Repeats the same request id after a broken stream: the server answers with the same set. Not for validate_only.
+  // Repeats the same request id after a broken stream: the server answers with the same set. Not
+  // for validate_only.
   absl::StatusOr<v1::FitDirectionResult> FitDirection(const v1::FitDirectionRequest& request,
                                                       const Progress& progress);
   absl::StatusOr<v1::Cost> FitCost(v1::FitDirectionRequest request);
 
-  // Continues a broken stream by naming the rows already held. Each outcome reaches the sink once (kRestart: once after the last
-  // OnArmRestart of its arm). DATA_LOSS (reason PROTOCOL) where the stream contradicts the contract: an unknown arm, prompt or sequence
-  // number, a row sent twice, an arm closed too early, no summary. Not for validate_only.
+  // Continues a broken stream by naming the rows already held. Each outcome reaches the sink once
+  // (kRestart: once after the last OnArmRestart of its arm). DATA_LOSS (reason PROTOCOL) where the
+  // stream contradicts the contract: an unknown arm, prompt or sequence number, a row sent twice,
+  // an arm closed too early, no summary. Not for validate_only.
   absl::StatusOr<v1::EvaluateSummary> Evaluate(const v1::EvaluateRequest& request,
                                                Unfinished unfinished, EvaluateSink* sink);
   absl::StatusOr<v1::Cost> EvaluateCost(v1::EvaluateRequest request);

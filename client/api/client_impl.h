@@ -21,8 +21,8 @@ struct Client::Impl {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::SteerService::Stub> stub;
 
-  // Runs `attempt` until it succeeds, fails for good, or patience runs out. An attempt sets *alive when the server showed life, which starts
-  // patience and backoff anew.
+  // Runs `attempt` until it succeeds, fails for good, or patience runs out. An attempt sets *alive
+  // when the server showed life, which starts patience and backoff anew.
   absl::Status Retrying(absl::string_view method,
                         absl::FunctionRef<absl::Status(bool* alive)> attempt);
 
@@ -41,7 +41,8 @@ class Attempt {
   Attempt(const ClientOptions& options, absl::Duration deadline);
   grpc::ClientContext* context() { return &context_; }
   void Touch() { watch_.Touch(); }
-  // What the call came to. A stall reads as UNAVAILABLE, a stop as CANCELLED, whatever gRPC made of the cancellation.
+  // What the call came to. A stall reads as UNAVAILABLE, a stop as CANCELLED, whatever gRPC made of
+  // the cancellation.
   absl::Status Result(const grpc::Status& status) const;
 
  private:

@@ -25,7 +25,8 @@ class Arrivals {
     }
   }
 
-  // The request for what is missing. Rows of a finished arm are held; those of an unfinished one as told.
+  // The request for what is missing. Rows of a finished arm are held; those of an unfinished one as
+  // told.
   v1::EvaluateRequest Missing() {
     v1::EvaluateRequest request = request_;
     request.clear_held();

@@ -18,8 +18,10 @@ absl::Duration RetryWait(const RetryPolicy& policy, int attempt, const absl::Sta
   absl::Duration wait = std::min(policy.initial * std::ldexp(1.0, doublings), policy.max);
   wait = wait * (1 + policy.jitter * (2 * uniform - 1));
   absl::optional<absl::Duration> asked = RetryDelayOf(status);
-  // A server that names a delay beyond a minute is not one to sleep on: the caller's patience decides.
-  if (asked) wait = std::max(wait, std::min(*asked, absl::Minutes(1)) * (1 + policy.jitter * uniform));
+  // A server that names a delay beyond a minute is not one to sleep on: the caller's patience
+  // decides.
+  if (asked)
+    wait = std::max(wait, std::min(*asked, absl::Minutes(1)) * (1 + policy.jitter * uniform));
   return wait;
 }
 

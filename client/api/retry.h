@@ -13,12 +13,13 @@ struct RetryPolicy {
   double jitter = 0.2;  // share by which a wait is varied, both ways
 };
 
-// UNAVAILABLE, and RESOURCE_EXHAUSTED where the server says when to come back. RESOURCE_EXHAUSTED without that is an oversize message (gRPC
-// uses the same code) or a full disk: trying again cannot help.
+// UNAVAILABLE, and RESOURCE_EXHAUSTED where the server says when to come back. RESOURCE_EXHAUSTED
+// without that is an oversize message (gRPC uses the same code) or a full disk: trying again cannot
+// help.
 bool IsRetryable(const absl::Status& status);
 
-// Wait before attempt `attempt` + 1 (attempts count from 1): exponential from `initial` to `max`, never shorter than the server's RetryInfo,
-// varied by `uniform` in [0, 1).
+// Wait before attempt `attempt` + 1 (attempts count from 1): exponential from `initial` to `max`,
+// never shorter than the server's RetryInfo, varied by `uniform` in [0, 1).
 absl::Duration RetryWait(const RetryPolicy& policy, int attempt, const absl::Status& status,
                          double uniform);
 

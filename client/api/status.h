@@ -1,4 +1,5 @@
-// From what gRPC reports to absl::Status: code, message, and steer's reason, violations and retry delay (common/errors.h).
+// From what gRPC reports to absl::Status: code, message, and steer's reason, violations and retry
+// delay (common/errors.h).
 #ifndef STEER_CLIENT_API_STATUS_H_
 #define STEER_CLIENT_API_STATUS_H_
 

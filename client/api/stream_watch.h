@@ -1,5 +1,6 @@
-// Cancels a streaming call that says nothing for too long, or when the caller wants to stop. gRPC's own deadline bounds the whole call; a
-// server that was paused or a network that swallows packets is noticed here, within the stall limit.
+// Cancels a streaming call that says nothing for too long, or when the caller wants to stop. gRPC's
+// own deadline bounds the whole call; a server that was paused or a network that swallows packets
+// is noticed here, within the stall limit.
 #ifndef STEER_CLIENT_API_STREAM_WATCH_H_
 #define STEER_CLIENT_API_STREAM_WATCH_H_
 

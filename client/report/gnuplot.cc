@@ -29,7 +29,8 @@ absl::Status Failed(absl::StatusCode code, absl::string_view what) {
 absl::StatusOr<int> MemoryFile(absl::string_view bytes) {
   int fd = memfd_create("steer", MFD_CLOEXEC);
   if (fd < 0) return Failed(absl::StatusCode::kInternal, strerror(errno));
-  if (write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) || lseek(fd, 0, SEEK_SET) != 0) {
+  if (write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
+      lseek(fd, 0, SEEK_SET) != 0) {
     close(fd);
     return Failed(absl::StatusCode::kInternal, "no memory for the script");
   }
@@ -40,7 +41,8 @@ absl::StatusOr<int> MemoryFile(absl::string_view bytes) {
 bool ReadAll(int fd, std::chrono::steady_clock::time_point deadline, std::string* out) {
   char buffer[1 << 16];
   for (;;) {
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
     pollfd entry = {fd, POLLIN, 0};
     int ready = poll(&entry, 1, static_cast<int>(left.count()));
@@ -76,7 +78,8 @@ absl::StatusOr<std::string> RunGnuplot(absl::string_view script, absl::Duration 
   const char* argv[] = {"gnuplot", "--default-settings", "-", nullptr};
   const char* path = getenv("PATH");
   std::string path_variable = absl::StrCat("PATH=", path != nullptr ? path : "/usr/bin:/bin");
-  const char* environment[] = {path_variable.c_str(), "LC_ALL=C.UTF-8", "HOME=/nonexistent", nullptr};
+  const char* environment[] = {path_variable.c_str(), "LC_ALL=C.UTF-8", "HOME=/nonexistent",
+                               nullptr};
   pid_t pid = 0;
   int error = posix_spawnp(&pid, "gnuplot", &actions, nullptr, const_cast<char**>(argv),
                            const_cast<char**>(environment));
@@ -84,10 +87,12 @@ absl::StatusOr<std::string> RunGnuplot(absl::string_view script, absl::Duration 
   close(output[1]);
   if (error != 0) {
     return Failed(absl::StatusCode::kUnavailable,
-                  absl::StrCat("gnuplot: ", strerror(error), "; install gnuplot-nox, then `steerctl report`"));
+                  absl::StrCat("gnuplot: ", strerror(error),
+                               "; install gnuplot-nox, then `steerctl report`"));
   }
   std::string drawn;
-  bool finished = ReadAll(output[0], std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(timeout), &drawn);
+  bool finished = ReadAll(
+      output[0], std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(timeout), &drawn);
   if (!finished) kill(pid, SIGKILL);
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -96,8 +101,9 @@ absl::StatusOr<std::string> RunGnuplot(absl::string_view script, absl::Duration 
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !drawn.empty()) return drawn;
   char words[512];
   ssize_t n = pread(errors, words, sizeof(words), 0);
-  return Failed(absl::StatusCode::kInternal,
-                absl::StrCat("gnuplot: ", absl::string_view(words, n > 0 ? static_cast<size_t>(n) : 0)));
+  return Failed(
+      absl::StatusCode::kInternal,
+      absl::StrCat("gnuplot: ", absl::string_view(words, n > 0 ? static_cast<size_t>(n) : 0)));
 }
 
 }  // namespace steer

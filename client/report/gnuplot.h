@@ -13,10 +13,12 @@ namespace steer {
 // Reason of errors in drawing; results are complete without figures.
 inline constexpr char kFigureReason[] = "FIGURE";
 
-// What the script wrote to its standard output. UNAVAILABLE (reason FIGURE) if gnuplot is not installed; INTERNAL (reason FIGURE) with its first
-// words if it failed, drew nothing or ran past `timeout`. User settings (~/.gnuplot, GNUTERM) are ignored, so that bytes depend on the script and
-// gnuplot's version alone.
-absl::StatusOr<std::string> RunGnuplot(absl::string_view script, absl::Duration timeout = absl::Seconds(60));
+// What the script wrote to its standard output. UNAVAILABLE (reason FIGURE) if gnuplot is not
+// installed; INTERNAL (reason FIGURE) with its first words if it failed, drew nothing or ran past
+// `timeout`. User settings (~/.gnuplot, GNUTERM) are ignored, so that bytes depend on the script
+// and gnuplot's version alone.
+absl::StatusOr<std::string> RunGnuplot(absl::string_view script,
+                                       absl::Duration timeout = absl::Seconds(60));
 
 // A string literal of gnuplot: no escapes, no markup.
 std::string GnuplotQuote(absl::string_view text);

@@ -13,8 +13,10 @@ namespace steer {
 // & < > " ' as entities.
 std::string HtmlEscape(absl::string_view text);
 
-// `figure` and `separation` are SVG documents as gnuplot writes them, or empty where they could not be drawn. Pure.
-std::string RenderHtml(const Lock& lock, const Summary& summary, absl::string_view figure, absl::string_view separation);
+// `figure` and `separation` are SVG documents as gnuplot writes them, or empty where they could not
+// be drawn. Pure.
+std::string RenderHtml(const Lock& lock, const Summary& summary, absl::string_view figure,
+                       absl::string_view separation);
 
 }  // namespace steer
 

@@ -14,7 +14,8 @@ namespace steer {
 namespace {
 
 absl::Status Write(const std::string& path, absl::string_view bytes, absl::string_view failpoint) {
-  return DiskError(WriteFileAtomically(path, bytes, failpoint), absl::StrCat("cannot write ", path));
+  return DiskError(WriteFileAtomically(path, bytes, failpoint),
+                   absl::StrCat("cannot write ", path));
 }
 
 std::string Separation(const Lock& lock, const Summary& summary) {
@@ -27,7 +28,8 @@ std::string Separation(const Lock& lock, const Summary& summary) {
 
 }  // namespace
 
-absl::StatusOr<Outputs> WriteOutputs(const Lock& lock, const ResultLog& log, const RunPaths& paths) {
+absl::StatusOr<Outputs> WriteOutputs(const Lock& lock, const ResultLog& log,
+                                     const RunPaths& paths) {
   Outputs outputs;
   STEER_ASSIGN_OR_RETURN(outputs.summary, BuildSummary(lock, log));
   STEER_ASSIGN_OR_RETURN(std::string summary, PrettyJson(SummaryJson(lock, outputs.summary)));
@@ -44,7 +46,8 @@ absl::StatusOr<Outputs> WriteOutputs(const Lock& lock, const ResultLog& log, con
   std::string png = draw(ExperimentFigure(lock, outputs.summary, ImageFormat::kPng));
   if (!svg.empty()) STEER_RETURN_IF_ERROR(Write(paths.figure_svg, svg, "run.figure_svg"));
   if (!png.empty()) STEER_RETURN_IF_ERROR(Write(paths.figure_png, png, "run.figure_png"));
-  std::string html = RenderHtml(lock, outputs.summary, svg, draw(Separation(lock, outputs.summary)));
+  std::string html =
+      RenderHtml(lock, outputs.summary, svg, draw(Separation(lock, outputs.summary)));
   STEER_RETURN_IF_ERROR(Write(paths.report, html, "run.report"));
   return outputs;
 }

@@ -13,11 +13,13 @@ namespace steer {
 
 struct Outputs {
   Summary summary;
-  absl::Status figures;  // reason FIGURE where they could not be drawn; everything else is written all the same
+  absl::Status figures;  // reason FIGURE where they could not be drawn; everything else is written
+                         // all the same
 };
 
-// Writes summary.json, verdict.json, figure.svg, figure.png and report.html, each atomically (failpoints run.summary, run.verdict, run.figure_svg,
-// run.figure_png, run.report). Errors of the disk carry reason DISK.
+// Writes summary.json, verdict.json, figure.svg, figure.png and report.html, each atomically
+// (failpoints run.summary, run.verdict, run.figure_svg, run.figure_png, run.report). Errors of the
+// disk carry reason DISK.
 absl::StatusOr<Outputs> WriteOutputs(const Lock& lock, const ResultLog& log, const RunPaths& paths);
 
 }  // namespace steer

@@ -16,7 +16,8 @@ namespace steer {
 namespace {
 
 absl::Status Contradicts(const std::string& key, absl::string_view what) {
-  return MakeError(absl::StatusCode::kDataLoss, "LOG_DAMAGED", absl::StrCat("record ", key, " ", what));
+  return MakeError(absl::StatusCode::kDataLoss, "LOG_DAMAGED",
+                   absl::StrCat("record ", key, " ", what));
 }
 
 ArmSummary Summarise(const CellRecord& cell) {
@@ -68,7 +69,8 @@ class Builder {
   absl::Status CheckDigests() const {
     for (const Record& record : log_.records()) {
       auto digest = JsonString(record.payload, "plan_digest", record.key);
-      if (!digest.ok() || *digest != lock_.digest) return Contradicts(record.key, "belongs to another lock");
+      if (!digest.ok() || *digest != lock_.digest)
+        return Contradicts(record.key, "belongs to another lock");
     }
     return absl::OkStatus();
   }
@@ -115,7 +117,8 @@ class Builder {
       if (arm.edit == EditKind::kNone) {
         baselines[arm.prompts] = cell;
       } else if (baseline != baselines.end()) {
-        STEER_ASSIGN_OR_RETURN(PairedCounts pairs, CountPairs(Refusals(baseline->second), Refusals(cell)));
+        STEER_ASSIGN_OR_RETURN(PairedCounts pairs,
+                               CountPairs(Refusals(baseline->second), Refusals(cell)));
         summary.paired_p = McNemarExact(pairs.only_first, pairs.only_second);
       }
       out->push_back(std::move(summary));

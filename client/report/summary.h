@@ -1,5 +1,5 @@
-// What a run's log comes to: counts, rates, the choice of layers, verdicts. A pure function of lock and log, so that any rebuild gives the
-// same bytes; clocks and hosts are no part of it.
+// What a run's log comes to: counts, rates, the choice of layers, verdicts. A pure function of lock
+// and log, so that any rebuild gives the same bytes; clocks and hosts are no part of it.
 #ifndef STEER_CLIENT_REPORT_SUMMARY_H_
 #define STEER_CLIENT_REPORT_SUMMARY_H_
 
@@ -36,7 +36,8 @@ struct ArmSummary {
   double mean_generated_tokens = 0;
   CellReceipt receipt;
   std::string direction_digest;
-  // Exact McNemar p of this arm against the baseline on the same prompts; unset for a baseline or where that is missing.
+  // Exact McNemar p of this arm against the baseline on the same prompts; unset for a baseline or
+  // where that is missing.
   absl::optional<double> paired_p;
 };
 
@@ -56,14 +57,16 @@ struct Summary {
   Verdict overall = Verdict::kIncomplete;
 };
 
-// DATA_LOSS if a record belongs to another lock, contradicts it, or the choice of a layer does not follow from its cells.
+// DATA_LOSS if a record belongs to another lock, contradicts it, or the choice of a layer does not
+// follow from its cells.
 absl::StatusOr<Summary> BuildSummary(const Lock& lock, const ResultLog& log);
 
 // summary.json and verdict.json, without text of any prompt.
 Json SummaryJson(const Lock& lock, const Summary& summary);
 Json VerdictJson(const Lock& lock, const Summary& summary);
 
-// Canonical JSON, indented for people, with a newline at the end. The same value gives the same bytes.
+// Canonical JSON, indented for people, with a newline at the end. The same value gives the same
+// bytes.
 absl::StatusOr<std::string> PrettyJson(const Json& value);
 
 }  // namespace steer

@@ -47,7 +47,8 @@ Json ArmsJson(const std::vector<ArmSummary>& arms) {
 }
 
 Json RatioJson(const Ratio& ratio) {
-  return {{"numerator", ratio.numerator}, {"denominator", ratio.denominator}, {"value", ratio.value()}};
+  return {
+      {"numerator", ratio.numerator}, {"denominator", ratio.denominator}, {"value", ratio.value()}};
 }
 
 Json DecisionJson(const SeedSummary& seed) {
@@ -109,7 +110,11 @@ Json SelectionJson(const SeedSummary& seed) {
 Json SeedJson(const SeedSummary& seed) {
   Json failures = Json::array();
   for (const FailureRecord& f : seed.failures) {
-    failures.push_back({{"of", f.of}, {"times", f.number}, {"code", f.code}, {"reason", f.reason}, {"note", f.note}});
+    failures.push_back({{"of", f.of},
+                        {"times", f.number},
+                        {"code", f.code},
+                        {"reason", f.reason},
+                        {"note", f.note}});
   }
   return {{"seed", seed.seed},
           {"decision", DecisionJson(seed)},
@@ -125,18 +130,31 @@ Json LockedFileJson(const PromptSource& source, const LockedFile& file) {
 
 Json PlanFacts(const Lock& lock) {
   const Plan& plan = lock.plan;
-  return {{"name", plan.name},
-          {"digest", lock.digest},
-          {"model", {{"name", plan.model_name}, {"fingerprint", lock.model_fingerprint}, {"layers", lock.model_layers},
-                     {"dtype", plan.dtype}, {"chat_template_digest", lock.chat_template_digest}}},
-          {"contract_version", lock.contract_version},
-          {"readout", {{"name", plan.readout}, {"digest", lock.readout_digest}}},
-          {"rule", {{"name", plan.rule}, {"digest", lock.rule_digest}}},
-          {"data", {{"harmful", LockedFileJson(plan.harmful, lock.harmful)},
-                    {"harmless", LockedFileJson(plan.harmless, lock.harmless)}}},
-          {"splits", {{"train", plan.sizes.train}, {"validation", plan.sizes.validation}, {"test", plan.sizes.test}}},
-          {"decoding", {{"max_new_tokens", plan.max_new_tokens}, {"repetition_penalty", plan.repetition_penalty}}},
-          {"controls", {{"family", plan.control_family}, {"seed", plan.control_seed}, {"draws", plan.control_draws}}}};
+  return {
+      {"name", plan.name},
+      {"digest", lock.digest},
+      {"model",
+       {{"name", plan.model_name},
+        {"fingerprint", lock.model_fingerprint},
+        {"layers", lock.model_layers},
+        {"dtype", plan.dtype},
+        {"chat_template_digest", lock.chat_template_digest}}},
+      {"contract_version", lock.contract_version},
+      {"readout", {{"name", plan.readout}, {"digest", lock.readout_digest}}},
+      {"rule", {{"name", plan.rule}, {"digest", lock.rule_digest}}},
+      {"data",
+       {{"harmful", LockedFileJson(plan.harmful, lock.harmful)},
+        {"harmless", LockedFileJson(plan.harmless, lock.harmless)}}},
+      {"splits",
+       {{"train", plan.sizes.train},
+        {"validation", plan.sizes.validation},
+        {"test", plan.sizes.test}}},
+      {"decoding",
+       {{"max_new_tokens", plan.max_new_tokens}, {"repetition_penalty", plan.repetition_penalty}}},
+      {"controls",
+       {{"family", plan.control_family},
+        {"seed", plan.control_seed},
+        {"draws", plan.control_draws}}}};
 }
 
 }  // namespace

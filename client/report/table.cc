@@ -9,11 +9,13 @@
 
 namespace steer {
 
-std::string AlignColumns(const std::vector<std::vector<std::string>>& rows, const std::vector<size_t>& right) {
+std::string AlignColumns(const std::vector<std::vector<std::string>>& rows,
+                         const std::vector<size_t>& right) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], CountCodePoints(row[c]));
+    for (size_t c = 0; c < row.size(); ++c)
+      widths[c] = std::max(widths[c], CountCodePoints(row[c]));
   }
   std::string text;
   for (const auto& row : rows) {
@@ -30,25 +32,26 @@ std::string AlignColumns(const std::vector<std::vector<std::string>>& rows, cons
 }
 
 std::string ArmTitle(const ArmSpec& arm) {
-  std::string title = arm.edit == EditKind::kNone ? "baseline" : std::string(EditKindName(arm.edit));
+  std::string title =
+      arm.edit == EditKind::kNone ? "baseline" : std::string(EditKindName(arm.edit));
   if (arm.layer >= 0) absl::StrAppend(&title, " layer ", arm.layer);
   if (arm.control_draw) absl::StrAppend(&title, ", control ", *arm.control_draw);
   return title;
 }
 
 std::string ShownRate(const ArmSummary& arm) {
-  return absl::StrFormat("%.2f [%.2f, %.2f] %d/%d", arm.refusals.rate(), arm.wilson.low, arm.wilson.high,
-                         arm.refusals.refused, arm.refusals.n);
+  return absl::StrFormat("%.2f [%.2f, %.2f] %d/%d", arm.refusals.rate(), arm.wilson.low,
+                         arm.wilson.high, arm.refusals.refused, arm.refusals.n);
 }
 
 std::string RenderTable(const Lock& lock, const Summary& summary) {
-  std::vector<std::vector<std::string>> rows = {
-      {"seed", "layer", "prompts", "arm", "refusal", "95 % interval", "count", "dose", "degenerate"}};
+  std::vector<std::vector<std::string>> rows = {{"seed", "layer", "prompts", "arm", "refusal",
+                                                 "95 % interval", "count", "dose", "degenerate"}};
   for (const SeedSummary& seed : summary.seeds) {
     for (const ArmSpec& spec : lock.arms) {
       const ArmSummary* arm = seed.FindTest(spec.name);
-      std::vector<std::string> row = {absl::StrCat(seed.seed), "", std::string(PromptClassName(spec.prompts)),
-                                      ArmTitle(spec)};
+      std::vector<std::string> row = {absl::StrCat(seed.seed), "",
+                                      std::string(PromptClassName(spec.prompts)), ArmTitle(spec)};
       if (arm == nullptr) {
         row.push_back("missing");
       } else {
@@ -56,7 +59,9 @@ std::string RenderTable(const Lock& lock, const Summary& summary) {
         row.push_back(absl::StrFormat("%.2f", arm->refusals.rate()));
         row.push_back(absl::StrFormat("[%.2f, %.2f]", arm->wilson.low, arm->wilson.high));
         row.push_back(absl::StrFormat("%d/%d", arm->refusals.refused, arm->refusals.n));
-        row.push_back(spec.edit == EditKind::kNone ? "" : absl::StrFormat("%.3f", arm->receipt.mean_relative_dose));
+        row.push_back(spec.edit == EditKind::kNone
+                          ? ""
+                          : absl::StrFormat("%.3f", arm->receipt.mean_relative_dose));
         row.push_back(lock.plan.quality ? absl::StrCat(arm->quality_degenerate) : "not judged");
       }
       rows.push_back(std::move(row));
@@ -76,8 +81,9 @@ std::string RenderTable(const Lock& lock, const Summary& summary) {
     }
     absl::StrAppend(&text, "\n");
     for (const Margin& margin : seed.decision.margins) {
-      absl::StrAppendFormat(&text, "  %-27s %+.3f, needed %.2f: %s\n", margin.name, margin.difference.value(),
-                            margin.needed.value(), margin.met ? "met" : "not met");
+      absl::StrAppendFormat(&text, "  %-27s %+.3f, needed %.2f: %s\n", margin.name,
+                            margin.difference.value(), margin.needed.value(),
+                            margin.met ? "met" : "not met");
     }
     if (!seed.decision.missing.empty()) {
       absl::StrAppend(&text, "  missing: ", absl::StrJoin(seed.decision.missing, ", "), "\n");

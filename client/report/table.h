@@ -10,10 +10,13 @@
 
 namespace steer {
 
-// Columns padded to their widest cell, two spaces apart; columns whose index is in `right` are flushed right.
-std::string AlignColumns(const std::vector<std::vector<std::string>>& rows, const std::vector<size_t>& right);
+// Columns padded to their widest cell, two spaces apart; columns whose index is in `right` are
+// flushed right.
+std::string AlignColumns(const std::vector<std::vector<std::string>>& rows,
+                         const std::vector<size_t>& right);
 
-// Rates with Wilson 95 % intervals and counts by seed and arm, the margins, the verdicts. Several lines.
+// Rates with Wilson 95 % intervals and counts by seed and arm, the margins, the verdicts. Several
+// lines.
 std::string RenderTable(const Lock& lock, const Summary& summary);
 
 // "0.84 [0.68, 0.93] 27/32".

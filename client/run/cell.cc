@@ -5,7 +5,8 @@
 namespace steer {
 namespace {
 
-// Bytes of a request beside its prompts: fingerprints, ids, an arm's intervention and index lists are bounded by these.
+// Bytes of a request beside its prompts: fingerprints, ids, an arm's intervention and index lists
+// are bounded by these.
 constexpr int64_t kFixedBytes = 4096;
 constexpr int64_t kArmBytes = 512;
 constexpr int64_t kPromptBytes = 16;
@@ -31,7 +32,8 @@ struct ClassSize {
 
 ClassSize SizeOf(const CellContext& context, PromptClass prompt_class) {
   ClassSize size;
-  int64_t system = context.lock.plan.system ? static_cast<int64_t>(context.lock.plan.system->size()) + 8 : 0;
+  int64_t system =
+      context.lock.plan.system ? static_cast<int64_t>(context.lock.plan.system->size()) + 8 : 0;
   for (const PromptRecord& record : context.prompts.of(prompt_class).of(PartOf(context.stage))) {
     ++size.prompts;
     size.bytes += static_cast<int64_t>(record.text.size()) + kPromptBytes + system;
@@ -58,7 +60,8 @@ v1::DirectionRef ToDirectionRef(const CellContext& context, const Cell& cell) {
   ref.set_position(context.lock.plan.selection_position);
   ref.set_layer(cell.layer);
   if (cell.arm.control_draw) {
-    // The lock names the one family that this build knows; FreezePlan saw to it that the server draws it.
+    // The lock names the one family that this build knows; FreezePlan saw to it that the server
+    // draws it.
     ref.mutable_control()->set_family(v1::CONTROL_FAMILY_ISOTROPIC);
     ref.mutable_control()->set_seed(ControlSeed(context.lock.plan, context.prompts.seed));
     ref.mutable_control()->set_draw(static_cast<uint32_t>(*cell.arm.control_draw));
@@ -119,7 +122,8 @@ v1::EvaluateRequest BuildEvaluate(const CellContext& context, absl::Span<const C
   return request;
 }
 
-std::vector<std::vector<size_t>> PackCells(const CellContext& context, absl::Span<const Cell> cells) {
+std::vector<std::vector<size_t>> PackCells(const CellContext& context,
+                                           absl::Span<const Cell> cells) {
   const v1::Limits& limits = context.model.limits();
   const ClassSize harmful = SizeOf(context, PromptClass::kHarmful);
   const ClassSize harmless = SizeOf(context, PromptClass::kHarmless);

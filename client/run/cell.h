@@ -37,13 +37,15 @@ SplitPart PartOf(Stage stage);  // validation or test
 v1::DirectionRef ToDirectionRef(const CellContext& context, const Cell& cell);
 v1::Intervention ToIntervention(const CellContext& context, const Cell& cell);
 
-// One call for all the cells given, without request id. Prompts: of the classes that the cells need, harmful first, in the split's order; each arm
-// covers one class.
+// One call for all the cells given, without request id. Prompts: of the classes that the cells
+// need, harmful first, in the split's order; each arm covers one class.
 v1::EvaluateRequest BuildEvaluate(const CellContext& context, absl::Span<const Cell> cells);
 
-// Groups of indices into `cells`, in order, each small enough for one call under the model's limits (arms, prompts, rows with the reference rows of
-// scores, bytes). A cell that exceeds the limits alone is a group of its own, for the server to refuse by name.
-std::vector<std::vector<size_t>> PackCells(const CellContext& context, absl::Span<const Cell> cells);
+// Groups of indices into `cells`, in order, each small enough for one call under the model's limits
+// (arms, prompts, rows with the reference rows of scores, bytes). A cell that exceeds the limits
+// alone is a group of its own, for the server to refuse by name.
+std::vector<std::vector<size_t>> PackCells(const CellContext& context,
+                                           absl::Span<const Cell> cells);
 
 // A prompt as the contract carries it.
 v1::Prompt ToPrompt(const Plan& plan, const PromptRecord& record);

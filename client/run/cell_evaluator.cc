@@ -55,8 +55,8 @@ bool MayPass(const absl::Status& status) {
   }
 }
 
-absl::Status LogFailure(const std::string& of, const std::string& plan_digest, const absl::Status& why,
-                        ResultLog* log, RunObserver* observer) {
+absl::Status LogFailure(const std::string& of, const std::string& plan_digest,
+                        const absl::Status& why, ResultLog* log, RunObserver* observer) {
   FailureRecord failure;
   failure.plan_digest = plan_digest;
   failure.of = of;
@@ -73,7 +73,9 @@ absl::Status LogFailure(const std::string& of, const std::string& plan_digest, c
 absl::Status EvaluateCells(const CellContext& context, const std::vector<Cell>& cells,
                            const RunOptions& options, Client* client, ResultLog* log,
                            RunObserver* observer) {
-  auto key = [&](const Cell& cell) { return CellKey(context.prompts.seed, context.stage, cell.arm.name); };
+  auto key = [&](const Cell& cell) {
+    return CellKey(context.prompts.seed, context.stage, cell.arm.name);
+  };
   // Numbers of failures before this run, so that those of this run are told apart.
   std::map<std::string, int> failures_before;
   std::vector<Cell> missing;
@@ -95,7 +97,8 @@ absl::Status EvaluateCells(const CellContext& context, const std::vector<Cell>& 
   }
   std::map<std::string, int> attempts;
   while (!calls.empty()) {
-    if (options.stop_soon && options.stop_soon()) return absl::CancelledError("stopped by the user");
+    if (options.stop_soon && options.stop_soon())
+      return absl::CancelledError("stopped by the user");
     std::vector<Cell> call = std::move(calls.front());
     calls.pop_front();
     v1::EvaluateRequest request = BuildEvaluate(context, call);
@@ -103,10 +106,11 @@ absl::Status EvaluateCells(const CellContext& context, const std::vector<Cell>& 
     CellSink sink(context, call, options, log, observer);
     absl::Status status = client->Evaluate(request, Unfinished::kRestart, &sink).status();
     if (ReasonOf(status) == "NUMERICS_MISMATCH") {
-      return MakeError(absl::StatusCode::kFailedPrecondition, kNumericsChanged,
-                       absl::StrCat("the server was replaced in the middle of seed ", context.prompts.seed,
-                                    ": its numeric fingerprint is another one. Start the server as it was and "
-                                    "run again, or start anew in another folder"));
+      return MakeError(
+          absl::StatusCode::kFailedPrecondition, kNumericsChanged,
+          absl::StrCat("the server was replaced in the middle of seed ", context.prompts.seed,
+                       ": its numeric fingerprint is another one. Start the server as it was and "
+                       "run again, or start anew in another folder"));
     }
     if (StopsTheRun(status)) return status;
     std::vector<Cell> left;

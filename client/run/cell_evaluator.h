@@ -22,21 +22,24 @@ struct RunOptions {
   // Tries of one cell (or fit) that fails for a reason that may pass.
   int attempts = 3;
   absl::Duration attempt_wait = absl::Seconds(1);
-  // True: stop when the cell in hand is durable, with CANCELLED. Polled on the run's thread. May be empty.
+  // True: stop when the cell in hand is durable, with CANCELLED. Polled on the run's thread. May be
+  // empty.
   std::function<bool()> stop_soon;
 };
 
-// True for errors that no other cell could escape either: the server is away or another one, the disk fails, the user stops.
+// True for errors that no other cell could escape either: the server is away or another one, the
+// disk fails, the user stops.
 bool StopsTheRun(const absl::Status& status);
 // True if the same request may succeed when it is sent again.
 bool MayPass(const absl::Status& status);
 
 // Writes a failure record under the next free number.
-absl::Status LogFailure(const std::string& of, const std::string& plan_digest, const absl::Status& why,
-                        ResultLog* log, RunObserver* observer);
+absl::Status LogFailure(const std::string& of, const std::string& plan_digest,
+                        const absl::Status& why, ResultLog* log, RunObserver* observer);
 
-// Measures every cell that the log does not hold. A call that fails is halved until the cell at fault stands alone; that one is retried within its
-// budget, then logged as failed, and the rest goes on. OK means that each cell is in the log or failed. An error means that the run must stop
+// Measures every cell that the log does not hold. A call that fails is halved until the cell at
+// fault stands alone; that one is retried within its budget, then logged as failed, and the rest
+// goes on. OK means that each cell is in the log or failed. An error means that the run must stop
 // (StopsTheRun); what was finished before is in the log.
 absl::Status EvaluateCells(const CellContext& context, const std::vector<Cell>& cells,
                            const RunOptions& options, Client* client, ResultLog* log,

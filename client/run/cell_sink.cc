@@ -43,7 +43,8 @@ absl::StatusOr<RowOutcome> ToRow(const v1::Outcome& outcome, const Cell& cell, c
       row.quality = RowQuality::kNotJudged;
   }
   if ((row.quality != RowQuality::kNotJudged) != plan.quality) {
-    return Malformed(cell, plan.quality ? "has no quality" : "has a quality that was not asked for");
+    return Malformed(cell,
+                     plan.quality ? "has no quality" : "has a quality that was not asked for");
   }
   switch (outcome.finish_reason()) {
     case v1::FINISH_REASON_END_OF_TURN:
@@ -79,7 +80,11 @@ absl::StatusOr<RowOutcome> ToRow(const v1::Outcome& outcome, const Cell& cell, c
 
 CellSink::CellSink(const CellContext& context, const std::vector<Cell>& cells,
                    const RunOptions& options, ResultLog* log, RunObserver* observer)
-    : context_(context), cells_(cells), options_(options), log_(log), observer_(observer),
+    : context_(context),
+      cells_(cells),
+      options_(options),
+      log_(log),
+      observer_(observer),
       mark_(std::chrono::steady_clock::now()) {
   // As BuildEvaluate lays the prompts out: harmful first, if any cell needs them.
   bool harmful = std::any_of(cells.begin(), cells.end(), [](const Cell& cell) {
@@ -113,7 +118,9 @@ absl::Status CellSink::OnOutcome(const v1::Outcome& outcome) {
   return absl::OkStatus();
 }
 
-void CellSink::OnArmRestart(int arm) { std::fill(rows_[arm].begin(), rows_[arm].end(), absl::nullopt); }
+void CellSink::OnArmRestart(int arm) {
+  std::fill(rows_[arm].begin(), rows_[arm].end(), absl::nullopt);
+}
 
 absl::Status CellSink::OnArm(const v1::ArmResult& result) {
   const Cell& cell = cells_[result.arm()];
@@ -136,7 +143,8 @@ absl::Status CellSink::OnArm(const v1::ArmResult& result) {
                       context_.lock.digest, right, log_, observer_);
   }
   STEER_RETURN_IF_ERROR(Log(result.arm(), result.receipt()));
-  if (options_.stop_soon && options_.stop_soon()) return absl::CancelledError("stopped by the user");
+  if (options_.stop_soon && options_.stop_soon())
+    return absl::CancelledError("stopped by the user");
   return absl::OkStatus();
 }
 

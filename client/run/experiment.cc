@@ -16,7 +16,8 @@ int64_t RowsOf(const ArmSpec& arm, const SeedSplits& splits, Stage stage) {
 }
 
 // Adds one seed to the scope; false if a cell or its choice is missing.
-absl::StatusOr<bool> AddSeed(const Lock& lock, const ResultLog& log, const SeedSplits& splits, RunScope* scope) {
+absl::StatusOr<bool> AddSeed(const Lock& lock, const ResultLog& log, const SeedSplits& splits,
+                             RunScope* scope) {
   absl::optional<FitRecord> fit;
   STEER_ASSIGN_OR_RETURN(fit, FindFit(log, splits.seed));
   const Record* selected = log.Find(SelectionKey(splits.seed));
@@ -70,8 +71,10 @@ absl::StatusOr<RunStats> RunExperiment(const Lock& lock, const std::string& data
     RunScope ignored;
     STEER_ASSIGN_OR_RETURN(bool done, AddSeed(lock, *log, seed, &ignored));
     if (done) continue;
-    if (options.stop_soon && options.stop_soon()) return absl::CancelledError("stopped by the user");
-    // Asked anew for each seed: a seed runs on one server, the next may find another with the same model.
+    if (options.stop_soon && options.stop_soon())
+      return absl::CancelledError("stopped by the user");
+    // Asked anew for each seed: a seed runs on one server, the next may find another with the same
+    // model.
     STEER_ASSIGN_OR_RETURN(stats.model, client->GetModel());
     STEER_RETURN_IF_ERROR(CheckLockAgainstServer(lock, ToServerFacts(stats.model)));
     SeedRun run(lock, seed, stats.model, options, client, log, observer, &stats.stage_seconds);

@@ -1,5 +1,6 @@
-// One experiment from lock to log: for each seed fit, selection, choice of the layer, test. Everything that is done is in the log at once, so
-// a run that was stopped anywhere goes on where it was.
+// One experiment from lock to log: for each seed fit, selection, choice of the layer, test.
+// Everything that is done is in the log at once, so a run that was stopped anywhere goes on where
+// it was.
 #ifndef STEER_CLIENT_RUN_EXPERIMENT_H_
 #define STEER_CLIENT_RUN_EXPERIMENT_H_
 
@@ -28,14 +29,15 @@ struct RunScope {
 absl::StatusOr<RunScope> ScopeOf(const Lock& lock, const ResultLog& log);
 
 struct RunStats {
-  bool complete = false;  // as RunScope.complete, at the end
+  bool complete = false;                        // as RunScope.complete, at the end
   std::map<std::string, double> stage_seconds;  // "fit", "selection", "test"
   v1::GetModelResponse model;                   // of the server; empty if none was needed
 };
 
-// Runs what is missing. `data_root`: where the lock's prompt files are; read only if something is missing. An error means that the run had to stop
-// before its end (StopsTheRun, or the lock, data and server do not belong together); failed cells are not errors: the run goes on and `complete` is
-// false.
+// Runs what is missing. `data_root`: where the lock's prompt files are; read only if something is
+// missing. An error means that the run had to stop before its end (StopsTheRun, or the lock, data
+// and server do not belong together); failed cells are not errors: the run goes on and `complete`
+// is false.
 absl::StatusOr<RunStats> RunExperiment(const Lock& lock, const std::string& data_root,
                                        const RunOptions& options, Client* client, ResultLog* log,
                                        RunObserver* observer);

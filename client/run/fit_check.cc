@@ -16,21 +16,22 @@ namespace steer {
 namespace {
 
 bool ReportIsSane(const v1::LayerReport& r) {
-  bool finite = std::isfinite(r.norm()) && std::isfinite(r.projection_gap()) && std::isfinite(r.auc()) &&
-                std::isfinite(r.largest_coordinate_share()) && std::isfinite(r.mean_state_norm()) &&
-                std::isfinite(r.mean_cosine());
+  bool finite = std::isfinite(r.norm()) && std::isfinite(r.projection_gap()) &&
+                std::isfinite(r.auc()) && std::isfinite(r.largest_coordinate_share()) &&
+                std::isfinite(r.mean_state_norm()) && std::isfinite(r.mean_cosine());
   return finite && r.norm() >= 0 && r.auc() >= 0 && r.auc() <= 1 &&
          (!r.usable() || (r.norm() > 0 && IsSha256Hex(r.direction_digest())));
 }
 
 }  // namespace
 
-absl::Status CheckFittedSet(const v1::DirectionSet& set, const Lock& lock, const SeedSplits& prompts,
-                            const v1::GetModelResponse& model) {
+absl::Status CheckFittedSet(const v1::DirectionSet& set, const Lock& lock,
+                            const SeedSplits& prompts, const v1::GetModelResponse& model) {
   if (set.numeric_fingerprint() != model.numeric_fingerprint()) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, kNumericsChanged,
-                     absl::StrCat("the server was replaced while seed ", prompts.seed,
-                                  " was fitted: its numeric fingerprint is another one. Run again"));
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, kNumericsChanged,
+        absl::StrCat("the server was replaced while seed ", prompts.seed,
+                     " was fitted: its numeric fingerprint is another one. Run again"));
   }
   std::vector<std::string> wrong;
   auto expect = [&](bool good, absl::string_view what) {
@@ -43,9 +44,12 @@ absl::Status CheckFittedSet(const v1::DirectionSet& set, const Lock& lock, const
                     lock.plan.positions.end()),
          "positions");
   expect(set.layers() == lock.model_layers, "layers");
-  expect(set.harmful_prompts() == static_cast<int>(prompts.harmful.train.size()), "harmful_prompts");
-  expect(set.harmless_prompts() == static_cast<int>(prompts.harmless.train.size()), "harmless_prompts");
-  bool order = set.reports_size() == static_cast<int>(lock.plan.positions.size()) * lock.model_layers;
+  expect(set.harmful_prompts() == static_cast<int>(prompts.harmful.train.size()),
+         "harmful_prompts");
+  expect(set.harmless_prompts() == static_cast<int>(prompts.harmless.train.size()),
+         "harmless_prompts");
+  bool order =
+      set.reports_size() == static_cast<int>(lock.plan.positions.size()) * lock.model_layers;
   for (int i = 0; order && i < set.reports_size(); ++i) {
     const v1::LayerReport& report = set.reports(i);
     order = report.position() == lock.plan.positions[i / lock.model_layers] &&
@@ -53,8 +57,9 @@ absl::Status CheckFittedSet(const v1::DirectionSet& set, const Lock& lock, const
   }
   expect(order, "reports");
   if (wrong.empty()) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kInternal, "WRONG_SET",
-                   absl::StrCat("the fitted set is not the one asked for: ", absl::StrJoin(wrong, ", ")));
+  return MakeError(
+      absl::StatusCode::kInternal, "WRONG_SET",
+      absl::StrCat("the fitted set is not the one asked for: ", absl::StrJoin(wrong, ", ")));
 }
 
 FitRecord ToFitRecord(const v1::DirectionSet& set, const std::string& plan_digest, uint64_t seed) {
@@ -71,9 +76,9 @@ FitRecord ToFitRecord(const v1::DirectionSet& set, const std::string& plan_diges
   fit.harmful_prompts = set.harmful_prompts();
   fit.harmless_prompts = set.harmless_prompts();
   for (const v1::LayerReport& r : set.reports()) {
-    fit.reports.push_back({r.position(), r.layer(), r.usable(), r.norm(), r.projection_gap(), r.auc(),
-                           r.largest_coordinate_share(), r.mean_state_norm(), r.mean_cosine(),
-                           r.direction_digest()});
+    fit.reports.push_back({r.position(), r.layer(), r.usable(), r.norm(), r.projection_gap(),
+                           r.auc(), r.largest_coordinate_share(), r.mean_state_norm(),
+                           r.mean_cosine(), r.direction_digest()});
   }
   return fit;
 }
@@ -102,8 +107,10 @@ absl::StatusOr<absl::optional<SelectionResult>> ChooseLayer(const Lock& lock, co
     if (candidate.usable) {
       for (const ArmSpec& arm : SelectionArms({layer})) {
         RefusalCount n = count(arm.name);
-        if (arm.edit == EditKind::kAblate) candidate.ablated = n;
-        else if (arm.edit == EditKind::kAdd) candidate.added = n;
+        if (arm.edit == EditKind::kAblate)
+          candidate.ablated = n;
+        else if (arm.edit == EditKind::kAdd)
+          candidate.added = n;
       }
     }
     candidates.push_back(candidate);

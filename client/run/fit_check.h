@@ -1,4 +1,5 @@
-// A fitted set against what was asked for, and the choice of the layer from logged cells. Private to client/run. Pure; any thread.
+// A fitted set against what was asked for, and the choice of the layer from logged cells. Private
+// to client/run. Pure; any thread.
 #ifndef STEER_CLIENT_RUN_FIT_CHECK_H_
 #define STEER_CLIENT_RUN_FIT_CHECK_H_
 
@@ -15,13 +16,15 @@
 
 namespace steer {
 
-// OK, NUMERICS_CHANGED, or INTERNAL (reason WRONG_SET) naming what is not as asked: model, positions, layers, prompts, reports.
-absl::Status CheckFittedSet(const v1::DirectionSet& set, const Lock& lock, const SeedSplits& prompts,
-                            const v1::GetModelResponse& model);
+// OK, NUMERICS_CHANGED, or INTERNAL (reason WRONG_SET) naming what is not as asked: model,
+// positions, layers, prompts, reports.
+absl::Status CheckFittedSet(const v1::DirectionSet& set, const Lock& lock,
+                            const SeedSplits& prompts, const v1::GetModelResponse& model);
 
 FitRecord ToFitRecord(const v1::DirectionSet& set, const std::string& plan_digest, uint64_t seed);
 
-// The lock's selection rule on the seed's selection cells. Unset if a cell that it needs is missing.
+// The lock's selection rule on the seed's selection cells. Unset if a cell that it needs is
+// missing.
 absl::StatusOr<absl::optional<SelectionResult>> ChooseLayer(const Lock& lock, const FitRecord& fit,
                                                             const ResultLog& log);
 

@@ -16,7 +16,8 @@ ServerFacts ToServerFacts(const v1::GetModelResponse& model) {
   facts.chat_template_digest = model.chat_template_digest();
   facts.contract_version = model.contract_version();
   facts.suggested_repetition_penalty = model.suggested_repetition_penalty();
-  for (const v1::Readout& readout : model.readouts()) facts.readouts[readout.name()] = readout.digest();
+  for (const v1::Readout& readout : model.readouts())
+    facts.readouts[readout.name()] = readout.digest();
   for (const v1::Token& token : model.refusal_tokens()) {
     facts.refusal_tokens.push_back({token.id(), token.piece()});
   }

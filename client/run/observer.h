@@ -1,4 +1,5 @@
-// What a run tells its surroundings as it goes: the terminal, metrics. Called on the run's thread; an observer never fails a run.
+// What a run tells its surroundings as it goes: the terminal, metrics. Called on the run's thread;
+// an observer never fails a run.
 #ifndef STEER_CLIENT_RUN_OBSERVER_H_
 #define STEER_CLIENT_RUN_OBSERVER_H_
 
@@ -14,7 +15,8 @@ class RunObserver {
  public:
   virtual ~RunObserver() = default;
   // Cells and rows of the whole lock, and those that the log already held.
-  virtual void OnStart(int64_t /*cells*/, int64_t /*rows*/, int64_t /*done_cells*/, int64_t /*done_rows*/) {}
+  virtual void OnStart(int64_t /*cells*/, int64_t /*rows*/, int64_t /*done_cells*/,
+                       int64_t /*done_rows*/) {}
   // "fit", "selection" or "test" begins; `cells` is what is left to do in it (1 for a fit).
   virtual void OnStage(uint64_t /*seed*/, absl::string_view /*stage*/, int64_t /*cells*/) {}
   // Within the call that is running.

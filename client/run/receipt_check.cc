@@ -10,7 +10,8 @@
 namespace steer {
 namespace {
 
-// Contract 2 of the design: an ablation in float32 leaves |<x, r>| <= 1e-5 |x|. One rounding of x to bfloat16 (8 bits) can leave 2^-8 |x|.
+// Contract 2 of the design: an ablation in float32 leaves |<x, r>| <= 1e-5 |x|. One rounding of x
+// to bfloat16 (8 bits) can leave 2^-8 |x|.
 constexpr double kFloat32Residual = 1e-5;
 constexpr double kBfloat16Residual = 1.0 / 256;
 
@@ -25,8 +26,9 @@ class Findings {
   }
   absl::Status status() const {
     if (wrong_.empty()) return absl::OkStatus();
-    return MakeError(absl::StatusCode::kInternal, kWrongReceipt,
-                     absl::StrCat("the receipt is not what the plan says: ", absl::StrJoin(wrong_, "; ")));
+    return MakeError(
+        absl::StatusCode::kInternal, kWrongReceipt,
+        absl::StrCat("the receipt is not what the plan says: ", absl::StrJoin(wrong_, "; ")));
   }
 
  private:
@@ -62,7 +64,8 @@ absl::Status CheckReceipt(const v1::Receipt& receipt, const ExpectedReceipt& exp
   const bool edited = expected.edit != EditKind::kNone;
   const int sites = ExpectedSites(expected.edit, expected.layers);
   findings.Equal("model_fingerprint", receipt.model_fingerprint(), expected.model_fingerprint);
-  findings.Equal("numeric_fingerprint", receipt.numeric_fingerprint(), expected.numeric_fingerprint);
+  findings.Equal("numeric_fingerprint", receipt.numeric_fingerprint(),
+                 expected.numeric_fingerprint);
   findings.Equal("decode_rows", receipt.decode_rows(), expected.decode_rows);
   findings.Equal("prefill_tokens", receipt.prefill_tokens(), expected.prefill_tokens);
   findings.Equal("rows", receipt.rows(), expected.rows);
@@ -75,7 +78,8 @@ absl::Status CheckReceipt(const v1::Receipt& receipt, const ExpectedReceipt& exp
                  absl::StrCat("at least ", expected.generated_tokens));
   findings.Equal("sites", receipt.sites(), sites);
   findings.Equal("edits", receipt.edits(), receipt.expected_edits());
-  // Every token of every row, at each of the sites: nothing skipped that the server's own plan forgot too.
+  // Every token of every row, at each of the sites: nothing skipped that the server's own plan
+  // forgot too.
   findings.Equal("expected_edits", receipt.expected_edits(), receipt.tokens() * sites);
   findings.Equal("direction_digests", Only(receipt.direction_digests()),
                  edited ? expected.direction_digest : "");

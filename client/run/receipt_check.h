@@ -1,4 +1,5 @@
-// Whether a server did what the plan says: its receipt for one arm against what the arm's edit must come to. Pure; any thread.
+// Whether a server did what the plan says: its receipt for one arm against what the arm's edit must
+// come to. Pure; any thread.
 #ifndef STEER_CLIENT_RUN_RECEIPT_CHECK_H_
 #define STEER_CLIENT_RUN_RECEIPT_CHECK_H_
 
@@ -28,10 +29,12 @@ struct ExpectedReceipt {
   bool float32 = true;  // the model's numeric type; bfloat16 leaves more after an ablation
 };
 
-// Distinct sites that an edit touches: 0, 2L+1 for ablation everywhere, 1 for addition at a block's input.
+// Distinct sites that an edit touches: 0, 2L+1 for ablation everywhere, 1 for addition at a block's
+// input.
 int ExpectedSites(EditKind edit, int layers);
 
-// OK, or INTERNAL (reason WRONG_RECEIPT) naming every field that is not as it must be, with both values.
+// OK, or INTERNAL (reason WRONG_RECEIPT) naming every field that is not as it must be, with both
+// values.
 absl::Status CheckReceipt(const v1::Receipt& receipt, const ExpectedReceipt& expected);
 
 }  // namespace steer

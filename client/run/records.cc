@@ -21,7 +21,8 @@ const LayerSeparation* FitRecord::Find(int position, int layer) const {
 RefusalCount CellRecord::count() const {
   RefusalCount count;
   count.n = static_cast<int64_t>(rows.size());
-  count.refused = std::count_if(rows.begin(), rows.end(), [](const RowOutcome& r) { return r.refused; });
+  count.refused =
+      std::count_if(rows.begin(), rows.end(), [](const RowOutcome& r) { return r.refused; });
   return count;
 }
 
@@ -68,7 +69,8 @@ Record ToRecord(const FitRecord& fit, Json observed) {
 
 Record ToRecord(const CellRecord& cell, Json observed) {
   std::string refused, quality, finish;
-  Json tokens = Json::array(), digests = Json::array(), log_odds = Json::array(), kl = Json::array();
+  Json tokens = Json::array(), digests = Json::array(), log_odds = Json::array(),
+       kl = Json::array();
   for (const RowOutcome& row : cell.rows) {
     refused += row.refused ? 'R' : '-';
     quality += "NOD"[static_cast<int>(row.quality)];
@@ -115,19 +117,16 @@ Record ToRecord(const CellRecord& cell, Json observed) {
 }
 
 Record ToRecord(const SelectionRecord& selection) {
-  Json payload = {{"kind", "selection"},
-                  {"plan_digest", selection.plan_digest},
-                  {"seed", selection.seed},
-                  {"chosen", selection.chosen},
-                  {"layer", selection.layer},
-                  {"tied", selection.tied}};
+  Json payload = {{"kind", "selection"},      {"plan_digest", selection.plan_digest},
+                  {"seed", selection.seed},   {"chosen", selection.chosen},
+                  {"layer", selection.layer}, {"tied", selection.tied}};
   return {SelectionKey(selection.seed), std::move(payload), Json::object()};
 }
 
 Record ToRecord(const FailureRecord& failure, Json observed) {
-  Json payload = {{"kind", "failure"},        {"plan_digest", failure.plan_digest},
-                  {"of", failure.of},         {"number", failure.number},
-                  {"code", failure.code},     {"reason", failure.reason},
+  Json payload = {{"kind", "failure"},    {"plan_digest", failure.plan_digest},
+                  {"of", failure.of},     {"number", failure.number},
+                  {"code", failure.code}, {"reason", failure.reason},
                   {"note", failure.note}};
   return {FailureKey(failure.of, failure.number), std::move(payload), std::move(observed)};
 }

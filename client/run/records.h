@@ -1,4 +1,5 @@
-// What the result log's records mean. Each has a key and a JSON payload; reading back what was written gives an equal value. Pure; any thread.
+// What the result log's records mean. Each has a key and a JSON payload; reading back what was
+// written gives an equal value. Pure; any thread.
 #ifndef STEER_CLIENT_RUN_RECORDS_H_
 #define STEER_CLIENT_RUN_RECORDS_H_
 
@@ -18,7 +19,8 @@ namespace steer {
 enum class Stage { kSelection, kTest };
 absl::string_view StageName(Stage stage);  // "selection", "test"
 
-// Separation of the classes along the fitted direction of one (position, layer), as the server reports it.
+// Separation of the classes along the fitted direction of one (position, layer), as the server
+// reports it.
 struct LayerSeparation {
   int position = -1;
   int layer = 0;
@@ -72,7 +74,7 @@ struct CellReceipt {
   int64_t generated_tokens = 0;
   int64_t edits = 0;
   int sites = 0;
-  double mean_relative_dose = 0;           // to 6 significant digits: the server may add in another order
+  double mean_relative_dose = 0;  // to 6 significant digits: the server may add in another order
   double largest_residual_projection = 0;  // likewise
   int decode_rows = 0;
   int prefill_tokens = 0;
@@ -106,7 +108,8 @@ struct SelectionRecord {
   friend bool operator==(const SelectionRecord&, const SelectionRecord&) = default;
 };
 
-// An attempt at a fit or cell that failed for good in one run. A later success supersedes it. Never holds a server's words, which may quote input.
+// An attempt at a fit or cell that failed for good in one run. A later success supersedes it. Never
+// holds a server's words, which may quote input.
 struct FailureRecord {
   std::string plan_digest;
   std::string of;      // key of the cell or fit

@@ -7,7 +7,8 @@
 namespace steer {
 namespace {
 
-// Reads fields of one payload; the first that is wrong is remembered, and what is read after it is a default.
+// Reads fields of one payload; the first that is wrong is remembered, and what is read after it is
+// a default.
 class Reader {
  public:
   Reader(const Json& object, const std::string& key) : object_(object), key_(key) {
@@ -16,18 +17,24 @@ class Reader {
   template <typename T>
   void Int(const char* name, T* out) {
     auto value = JsonInt(object_, name, key_);
-    if (value.ok()) *out = static_cast<T>(*value);
-    else Fail(name);
+    if (value.ok())
+      *out = static_cast<T>(*value);
+    else
+      Fail(name);
   }
   void Number(const char* name, double* out) {
     auto value = JsonNumber(object_, name, key_);
-    if (value.ok()) *out = *value;
-    else Fail(name);
+    if (value.ok())
+      *out = *value;
+    else
+      Fail(name);
   }
   void Bool(const char* name, bool* out) {
     auto value = JsonBool(object_, name, key_);
-    if (value.ok()) *out = *value;
-    else Fail(name);
+    if (value.ok())
+      *out = *value;
+    else
+      Fail(name);
   }
   std::string String(const char* name) {
     auto value = JsonString(object_, name, key_);
@@ -77,13 +84,15 @@ absl::Status ParseRows(const Json& object, const std::string& key, bool scores,
   const Json& log_odds = scores ? reader.Array("refusal_log_odds") : kNone;
   const Json& kl = scores ? reader.Array("kl") : kNone;
   size_t n = refused.size();
-  bool same = quality.size() == n && finish.size() == n && tokens.size() == n && digests.size() == n;
+  bool same =
+      quality.size() == n && finish.size() == n && tokens.size() == n && digests.size() == n;
   if (!same || (scores && (log_odds.size() != n || kl.size() != n))) reader.Fail("rows");
   for (size_t i = 0; i < n && reader.status().ok(); ++i) {
     int q = IndexOf("NOD", quality[i]);
     int f = IndexOf("ELC", finish[i]);
-    bool good = q >= 0 && f >= 0 && IndexOf("R-", refused[i]) >= 0 && tokens[i].is_number_integer() &&
-                digests[i].is_string() && (!scores || (log_odds[i].is_number() && kl[i].is_number()));
+    bool good = q >= 0 && f >= 0 && IndexOf("R-", refused[i]) >= 0 &&
+                tokens[i].is_number_integer() && digests[i].is_string() &&
+                (!scores || (log_odds[i].is_number() && kl[i].is_number()));
     if (!good) {
       reader.Fail("rows");
       break;
@@ -157,10 +166,13 @@ absl::StatusOr<CellRecord> ParseCell(const Record& record) {
   cell.arm.prompts = prompts == "harmless" ? PromptClass::kHarmless : PromptClass::kHarmful;
   if (prompts != PromptClassName(cell.arm.prompts)) reader.Fail("prompts");
   std::string edit = reader.String("edit");
-  cell.arm.edit = edit == "ablate" ? EditKind::kAblate : edit == "add" ? EditKind::kAdd : EditKind::kNone;
+  cell.arm.edit = edit == "ablate" ? EditKind::kAblate
+                  : edit == "add"  ? EditKind::kAdd
+                                   : EditKind::kNone;
   if (edit != EditKindName(cell.arm.edit)) reader.Fail("edit");
   reader.Int("arm_layer", &cell.arm.layer);
-  if (!record.payload.contains("control_draw")) reader.Fail("control_draw");
+  if (!record.payload.contains("control_draw"))
+    reader.Fail("control_draw");
   else if (record.payload["control_draw"].is_number_integer()) {
     cell.arm.control_draw = record.payload["control_draw"].get<int>();
   }
@@ -193,8 +205,10 @@ absl::StatusOr<SelectionRecord> ParseSelection(const Record& record) {
   reader.Bool("chosen", &selection.chosen);
   reader.Int("layer", &selection.layer);
   for (const Json& layer : reader.Array("tied")) {
-    if (layer.is_number_integer()) selection.tied.push_back(layer.get<int>());
-    else reader.Fail("tied");
+    if (layer.is_number_integer())
+      selection.tied.push_back(layer.get<int>());
+    else
+      reader.Fail("tied");
   }
   if (!reader.status().ok()) return reader.status();
   return selection;

@@ -79,15 +79,16 @@ absl::StatusOr<LogContents> ReadResultLog(const std::string& path) {
     bool last = end == std::string::npos || end + 1 == bytes.size();
     if (end == std::string::npos) break;
     bool parses = false;
-    absl::StatusOr<Record> record =
-        Decode(absl::string_view(bytes).substr(at, end - at), &parses);
+    absl::StatusOr<Record> record = Decode(absl::string_view(bytes).substr(at, end - at), &parses);
     if (!record.ok()) {
       if (last && !parses) break;
       return Damaged(path, number, record.status().message());
     }
     auto [it, fresh] = by_key.emplace(record->key, contents.records.size());
     if (!fresh && contents.records[it->second].payload != record->payload) {
-      return Damaged(path, number, absl::StrCat("key ", record->key, " stands there twice with different payloads"));
+      return Damaged(
+          path, number,
+          absl::StrCat("key ", record->key, " stands there twice with different payloads"));
     }
     if (fresh) contents.records.push_back(*std::move(record));
     at = end + 1;
@@ -136,8 +137,9 @@ absl::Status ResultLog::Append(Record record) {
   if (const Record* held = Find(record.key)) {
     if (held->payload == record.payload) return absl::OkStatus();
     return MakeError(absl::StatusCode::kDataLoss, "CELL_CONFLICT",
-                     absl::StrCat(record.key, " was measured before with another result: the server "
-                                              "does not compute what it did; start a new folder"));
+                     absl::StrCat(record.key,
+                                  " was measured before with another result: the server "
+                                  "does not compute what it did; start a new folder"));
   }
   STEER_ASSIGN_OR_RETURN(std::string line, Encode(record));
   STEER_RETURN_IF_ERROR(Failpoint("run.log.before_append"));
@@ -164,7 +166,8 @@ absl::Status ResultLog::WriteLine(const std::string& line) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return DiskError(absl::ErrnoToStatus(errno, path_), "cannot write a result");
     done += static_cast<size_t>(n);
-    if (done == half) STEER_RETURN_IF_ERROR(DiskError(Failpoint("run.log.mid_append"), "cannot write a result"));
+    if (done == half)
+      STEER_RETURN_IF_ERROR(DiskError(Failpoint("run.log.mid_append"), "cannot write a result"));
   }
   STEER_RETURN_IF_ERROR(DiskError(Failpoint("run.log.before_sync"), "cannot sync a result"));
   if (fdatasync(fd_) != 0) {

@@ -1,7 +1,8 @@
 // cells.jsonl: the append-only log of everything a run has measured. One record per line,
 //   {"key": ..., "observed": {...}, "payload": {...}, "schema": "steer-cell-1", "sha256": ...}
-// in canonical form; sha256 covers the line without itself. `payload` is what the result depends on: the same cell measured twice has the same
-// payload. `observed` (clocks, steps) may differ and is never read for a result. A record is on the disk (fdatasync) before Append returns.
+// in canonical form; sha256 covers the line without itself. `payload` is what the result depends
+// on: the same cell measured twice has the same payload. `observed` (clocks, steps) may differ and
+// is never read for a result. A record is on the disk (fdatasync) before Append returns.
 #ifndef STEER_CLIENT_RUN_RESULT_LOG_H_
 #define STEER_CLIENT_RUN_RESULT_LOG_H_
 
@@ -38,8 +39,9 @@ struct LogContents {
   int64_t torn_bytes = 0;       // after them: a record that a crash cut off
 };
 
-// NOT_FOUND if there is no file. DATA_LOSS (reason LOG_DAMAGED) naming the line: a line that is no record, a wrong checksum, an unknown schema, a
-// key written twice with different payloads. Only the last line may be torn.
+// NOT_FOUND if there is no file. DATA_LOSS (reason LOG_DAMAGED) naming the line: a line that is no
+// record, a wrong checksum, an unknown schema, a key written twice with different payloads. Only
+// the last line may be torn.
 absl::StatusOr<LogContents> ReadResultLog(const std::string& path);
 
 // One writer a file (RunFolder's lock sees to it). Not thread-safe.
@@ -56,9 +58,10 @@ class ResultLog {
   const std::vector<Record>& records() const { return records_; }
   int64_t torn_bytes() const { return torn_bytes_; }
 
-  // Writes and syncs. OK without writing if the key is there with an equal payload; DATA_LOSS (reason CELL_CONFLICT) if with another. Errors of the
-  // disk carry reason DISK, leave no partial line where that can be helped, and are final: every later Append fails, since a file whose sync failed
-  // must be read anew.
+  // Writes and syncs. OK without writing if the key is there with an equal payload; DATA_LOSS
+  // (reason CELL_CONFLICT) if with another. Errors of the disk carry reason DISK, leave no partial
+  // line where that can be helped, and are final: every later Append fails, since a file whose sync
+  // failed must be read anew.
   absl::Status Append(Record record);
 
  private:

@@ -23,8 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kHolderFile[] = ".writer";
-// The names of RunPaths: what a crash in the middle of writing them may have left is "<name>.tmp.*".
-constexpr const char* kOutputs[] = {"lock.json",    "run.json",   "summary.json", "verdict.json",
+// The names of RunPaths: what a crash in the middle of writing them may have left is
+// "<name>.tmp.*".
+constexpr const char* kOutputs[] = {"lock.json",  "run.json",   "summary.json", "verdict.json",
                                     "figure.svg", "figure.png", "report.html"};
 
 bool IsLeftover(const std::string& name) {
@@ -80,15 +81,17 @@ absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Take(const std::string& fo
                                                               : "another process",
                                   "; wait for it, or name another folder with --output"));
   }
-  std::string text = absl::StrCat("steerctl, process ", getpid(), ", since ",
-                                  absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone()), "\n");
+  std::string text =
+      absl::StrCat("steerctl, process ", getpid(), ", since ",
+                   absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone()), "\n");
   if (ftruncate(fd, 0) != 0 || pwrite(fd, text.data(), text.size(), 0) < 0) {
     return DiskError(absl::ErrnoToStatus(errno, holder), "cannot lock the folder");
   }
   return taken;
 }
 
-absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Open(const std::string& folder, const Lock& lock) {
+absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Open(const std::string& folder,
+                                                           const Lock& lock) {
   absl::Status made = MakeFolders(folder);
   if (!made.ok()) return DiskError(made, "cannot make the run folder");
   STEER_ASSIGN_OR_RETURN(std::unique_ptr<RunFolder> taken, Take(folder));
@@ -104,8 +107,10 @@ absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Open(const std::string& fo
   }
   if (held.status().code() != absl::StatusCode::kNotFound) return held.status();
   if (others) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_A_RUN_FOLDER",
-                     absl::StrCat(folder, " holds files but no lock.json: name an empty or new folder with --output"));
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "NOT_A_RUN_FOLDER",
+        absl::StrCat(folder,
+                     " holds files but no lock.json: name an empty or new folder with --output"));
   }
   absl::Status copied = WriteFileAtomically(path, lock.canonical, "run.lock_copy");
   if (!copied.ok()) return DiskError(copied, "cannot copy the lock");

@@ -1,6 +1,7 @@
 // The folder of one run: who may write in it, and what belongs there.
 //   lock.json  the lock it was started with       cells.jsonl  the result log
-//   run.json   clocks and hosts                    summary.json, verdict.json, figure.svg, figure.png, report.html  made from the first two
+//   run.json   clocks and hosts                    summary.json, verdict.json, figure.svg,
+//   figure.png, report.html  made from the first two
 #ifndef STEER_CLIENT_RUN_RUN_FOLDER_H_
 #define STEER_CLIENT_RUN_RUN_FOLDER_H_
 
@@ -20,10 +21,12 @@ struct RunPaths {
 // Holds the folder for one writer as long as it lives. Thread-compatible.
 class RunFolder {
  public:
-  // Makes the folder if need be, takes its writer's lock, and puts the lock's copy there. ABORTED (reason FOLDER_IN_USE) naming the holder;
-  // FAILED_PRECONDITION (reason FOLDER_OF_ANOTHER_LOCK) if it was started with another lock, (reason NOT_A_RUN_FOLDER) if it holds
-  // anything else but no lock; reason DISK if it cannot be written.
-  static absl::StatusOr<std::unique_ptr<RunFolder>> Open(const std::string& folder, const Lock& lock);
+  // Makes the folder if need be, takes its writer's lock, and puts the lock's copy there. ABORTED
+  // (reason FOLDER_IN_USE) naming the holder; FAILED_PRECONDITION (reason FOLDER_OF_ANOTHER_LOCK)
+  // if it was started with another lock, (reason NOT_A_RUN_FOLDER) if it holds anything else but no
+  // lock; reason DISK if it cannot be written.
+  static absl::StatusOr<std::unique_ptr<RunFolder>> Open(const std::string& folder,
+                                                         const Lock& lock);
   // Takes the writer's lock of a folder that was run in: for `report`.
   static absl::StatusOr<std::unique_ptr<RunFolder>> OpenExisting(const std::string& folder);
   ~RunFolder();

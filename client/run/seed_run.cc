@@ -28,8 +28,8 @@ absl::Status SeedRun::Run() {
   absl::StatusOr<FitRecord> fit = Fit();
   if (!fit.ok()) {
     if (StopsTheRun(fit.status())) return fit.status();
-    return LogFailure(FitKey(prompts_.seed, model_.numeric_fingerprint()), lock_.digest, fit.status(),
-                      log_, observer_);
+    return LogFailure(FitKey(prompts_.seed, model_.numeric_fingerprint()), lock_.digest,
+                      fit.status(), log_, observer_);
   }
   SelectionRecord selection;
   STEER_ASSIGN_OR_RETURN(bool selected, Select(*fit, &selection));
@@ -56,7 +56,8 @@ absl::StatusOr<FitRecord> SeedRun::Fit() {
   absl::Cleanup lap = [&] { (*stage_seconds_)["fit"] += SecondsSince(start); };
   for (int attempt = 1;; ++attempt) {
     absl::StatusOr<FitRecord> fit = FitOnServer();
-    if (fit.ok() || StopsTheRun(fit.status()) || !MayPass(fit.status()) || attempt >= options_.attempts) {
+    if (fit.ok() || StopsTheRun(fit.status()) || !MayPass(fit.status()) ||
+        attempt >= options_.attempts) {
       if (!fit.ok()) return fit.status();
       Json observed = {{"seconds", SecondsSince(start)}};
       STEER_RETURN_IF_ERROR(log_->Append(ToRecord(*fit, std::move(observed))));
@@ -71,13 +72,16 @@ absl::StatusOr<FitRecord> SeedRun::FitOnServer() {
   v1::FitDirectionRequest request;
   request.set_request_id(NewRequestId());
   request.set_expected_model_fingerprint(lock_.model_fingerprint);
-  for (const PromptRecord& p : prompts_.harmful.train) *request.add_harmful() = ToPrompt(lock_.plan, p);
-  for (const PromptRecord& p : prompts_.harmless.train) *request.add_harmless() = ToPrompt(lock_.plan, p);
+  for (const PromptRecord& p : prompts_.harmful.train)
+    *request.add_harmful() = ToPrompt(lock_.plan, p);
+  for (const PromptRecord& p : prompts_.harmless.train)
+    *request.add_harmless() = ToPrompt(lock_.plan, p);
   for (int position : lock_.plan.positions) request.add_positions(position);
   request.set_drop_states(!lock_.plan.keep_states);
-  STEER_ASSIGN_OR_RETURN(
-      v1::FitDirectionResult result,
-      client_->FitDirection(request, [this](int64_t done, int64_t total) { observer_->OnRows(done, total); }));
+  STEER_ASSIGN_OR_RETURN(v1::FitDirectionResult result,
+                         client_->FitDirection(request, [this](int64_t done, int64_t total) {
+                           observer_->OnRows(done, total);
+                         }));
   STEER_RETURN_IF_ERROR(CheckFittedSet(result.set(), lock_, prompts_, model_));
   return ToFitRecord(result.set(), lock_.digest, prompts_.seed);
 }
@@ -101,7 +105,8 @@ absl::StatusOr<bool> SeedRun::Select(const FitRecord& fit, SelectionRecord* sele
   std::vector<Cell> cells;
   for (const ArmSpec& arm : UsableSelectionArms(lock_, fit)) {
     Cell cell{arm, arm.layer, ""};
-    if (arm.edit != EditKind::kNone) cell.direction_digest = fit.Find(position, arm.layer)->direction_digest;
+    if (arm.edit != EditKind::kNone)
+      cell.direction_digest = fit.Find(position, arm.layer)->direction_digest;
     cells.push_back(std::move(cell));
   }
   STEER_RETURN_IF_ERROR(Evaluate(context, cells));
@@ -127,10 +132,11 @@ absl::StatusOr<std::string> SeedRun::ControlDigest(const CellContext& context, c
   *request.mutable_direction() = ToDirectionRef(context, cell);
   STEER_ASSIGN_OR_RETURN(v1::GetDirectionResponse answer, client_->GetDirection(request));
   bool matched = std::abs(answer.direction_norm() - fitted.norm) <= kNormTolerance * fitted.norm;
-  if (!matched || !IsSha256Hex(answer.direction_digest()) || answer.direction_digest() == fitted.direction_digest) {
+  if (!matched || !IsSha256Hex(answer.direction_digest()) ||
+      answer.direction_digest() == fitted.direction_digest) {
     return MakeError(absl::StatusCode::kInternal, "WRONG_CONTROL",
-                     absl::StrCat("control draw ", *cell.arm.control_draw, " has norm ", answer.direction_norm(),
-                                  ", the fitted direction ", fitted.norm,
+                     absl::StrCat("control draw ", *cell.arm.control_draw, " has norm ",
+                                  answer.direction_norm(), ", the fitted direction ", fitted.norm,
                                   ": not a norm-matched null of its own"));
   }
   return answer.direction_digest();
@@ -156,8 +162,8 @@ absl::Status SeedRun::Test(const FitRecord& fit, const SelectionRecord& selectio
         absl::StatusOr<std::string> found = ControlDigest(context, cell, *fitted);
         if (!found.ok()) {
           if (StopsTheRun(found.status())) return found.status();
-          STEER_RETURN_IF_ERROR(LogFailure(CellKey(prompts_.seed, Stage::kTest, arm.name), lock_.digest,
-                                           found.status(), log_, observer_));
+          STEER_RETURN_IF_ERROR(LogFailure(CellKey(prompts_.seed, Stage::kTest, arm.name),
+                                           lock_.digest, found.status(), log_, observer_));
           continue;
         }
         digest = *std::move(found);

@@ -15,9 +15,11 @@ namespace steer {
 
 // Records of one seed that hold for a server with the given numbers.
 // FAILED_PRECONDITION (NUMERICS_CHANGED) if cells of the seed were measured with others.
-absl::Status CheckSeedNumerics(const ResultLog& log, uint64_t seed, const std::string& numeric_fingerprint);
+absl::Status CheckSeedNumerics(const ResultLog& log, uint64_t seed,
+                               const std::string& numeric_fingerprint);
 
-// The fit that the seed's cells belong to: the one with their numbers, or the last one. Unset if there is none.
+// The fit that the seed's cells belong to: the one with their numbers, or the last one. Unset if
+// there is none.
 absl::StatusOr<absl::optional<FitRecord>> FindFit(const ResultLog& log, uint64_t seed);
 
 // Arms of the selection stage given a fit: the candidates that it left usable.
@@ -28,8 +30,14 @@ class SeedRun {
   SeedRun(const Lock& lock, const SeedSplits& prompts, const v1::GetModelResponse& model,
           const RunOptions& options, Client* client, ResultLog* log, RunObserver* observer,
           std::map<std::string, double>* stage_seconds)
-      : lock_(lock), prompts_(prompts), model_(model), options_(options), client_(client), log_(log),
-        observer_(observer), stage_seconds_(stage_seconds) {}
+      : lock_(lock),
+        prompts_(prompts),
+        model_(model),
+        options_(options),
+        client_(client),
+        log_(log),
+        observer_(observer),
+        stage_seconds_(stage_seconds) {}
 
   // As RunExperiment. OK also where a failure leaves the seed incomplete.
   absl::Status Run();

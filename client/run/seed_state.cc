@@ -19,15 +19,17 @@ absl::StatusOr<std::string> MeasuredNumerics(const ResultLog& log, uint64_t seed
 
 }  // namespace
 
-absl::Status CheckSeedNumerics(const ResultLog& log, uint64_t seed, const std::string& numeric_fingerprint) {
+absl::Status CheckSeedNumerics(const ResultLog& log, uint64_t seed,
+                               const std::string& numeric_fingerprint) {
   STEER_ASSIGN_OR_RETURN(std::string measured, MeasuredNumerics(log, seed));
   if (measured.empty() || measured == numeric_fingerprint) return absl::OkStatus();
   return MakeError(
       absl::StatusCode::kFailedPrecondition, kNumericsChanged,
-      absl::StrCat("seed ", seed, " was begun on a server with numeric fingerprint ", measured.substr(0, 12),
-                   ", this one has ", numeric_fingerprint.substr(0, 12),
-                   ": a seed runs on one server. Start the server as it was and run again, or start "
-                   "anew in another folder"));
+      absl::StrCat(
+          "seed ", seed, " was begun on a server with numeric fingerprint ", measured.substr(0, 12),
+          ", this one has ", numeric_fingerprint.substr(0, 12),
+          ": a seed runs on one server. Start the server as it was and run again, or start "
+          "anew in another folder"));
 }
 
 absl::StatusOr<absl::optional<FitRecord>> FindFit(const ResultLog& log, uint64_t seed) {
@@ -36,7 +38,8 @@ absl::StatusOr<absl::optional<FitRecord>> FindFit(const ResultLog& log, uint64_t
   for (const Record& record : log.records()) {
     if (KindOf(record) != "fit") continue;
     STEER_ASSIGN_OR_RETURN(FitRecord fit, ParseFit(record));
-    if (fit.seed == seed && (measured.empty() || fit.numeric_fingerprint == measured)) found = std::move(fit);
+    if (fit.seed == seed && (measured.empty() || fit.numeric_fingerprint == measured))
+      found = std::move(fit);
   }
   return found;
 }

@@ -19,9 +19,13 @@ namespace steer {
 namespace {
 
 bool IsPlain(absl::string_view value) {
-  return !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
-  }) && value != "." && value != "..";  // path segments that clients and proxies resolve away
+  return !value.empty() &&
+         std::all_of(value.begin(), value.end(),
+                     [](char c) {
+                       return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||
+                              c == '_' || c == '-';
+                     }) &&
+         value != "." && value != "..";  // path segments that clients and proxies resolve away
 }
 
 bool IsLabelName(absl::string_view name) {
@@ -34,15 +38,17 @@ bool IsLabelName(absl::string_view name) {
 std::string GroupPart(absl::string_view name, absl::string_view value) {
   if (IsPlain(value)) return absl::StrCat("/", name, "/", value);
   // "=" stands for the empty string (Pushgateway README, "base64 encoded").
-  return absl::StrCat("/", name, "@base64/", value.empty() ? "=" : absl::WebSafeBase64Escape(value));
+  return absl::StrCat("/", name, "@base64/",
+                      value.empty() ? "=" : absl::WebSafeBase64Escape(value));
 }
 
-absl::Status CheckUrl(absl::string_view url) {
+absl::Status CheckUrl(absl::string_view url, absl::string_view flag) {
   for (absl::string_view scheme : {"http://", "https://"}) {
-    if (absl::StartsWithIgnoreCase(url, scheme) && url.size() > scheme.size()) return absl::OkStatus();
+    if (absl::StartsWithIgnoreCase(url, scheme) && url.size() > scheme.size())
+      return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("--pushgateway '", url, "' is not an http:// or https:// URL"));
+      absl::StrCat(flag, " '", url, "' is not an http:// or https:// URL"));
 }
 
 }  // namespace
@@ -56,9 +62,17 @@ std::string GroupUrl(absl::string_view url, absl::string_view job, const Labels&
 }
 
 absl::Status ProbeGateway(const std::string& url, absl::Duration timeout) {
-  STEER_RETURN_IF_ERROR(CheckUrl(url));
+  STEER_RETURN_IF_ERROR(CheckUrl(url, "--pushgateway"));
   HttpRequest request;
   request.url = absl::StrCat(absl::StripSuffix(url, "/"), "/-/ready");
+  request.timeout = timeout;
+  return Exchange(request);
+}
+
+absl::Status ProbeMetrics(const std::string& url, absl::Duration timeout) {
+  STEER_RETURN_IF_ERROR(CheckUrl(url, "--metrics"));
+  HttpRequest request;
+  request.url = url;
   request.timeout = timeout;
   return Exchange(request);
 }
@@ -82,7 +96,8 @@ class GatewayPusher::Impl {
       absl::MutexLock lock(&mutex_);
       if (closing_) return;
       closing_ = true;
-      // A push that is under way carries an older snapshot; with a newer one waiting, it is only in the way.
+      // A push that is under way carries an older snapshot; with a newer one waiting, it is only in
+      // the way.
       if (full_) abort_ = true;
     }
     thread_.join();
@@ -147,7 +162,7 @@ class GatewayPusher::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<GatewayPusher>> GatewayPusher::Start(GatewayOptions options) {
-  STEER_RETURN_IF_ERROR(CheckUrl(options.url));
+  STEER_RETURN_IF_ERROR(CheckUrl(options.url, "--pushgateway"));
   for (const auto& [name, value] : options.group) {
     if (!IsLabelName(name)) {
       return absl::InvalidArgumentError(absl::StrCat("'", name, "' is not a label name"));

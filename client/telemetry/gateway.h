@@ -1,5 +1,6 @@
-// Pushes snapshots to a Prometheus Pushgateway without ever holding up the caller: own thread, a slot for the newest snapshot, short
-// timeouts. A silent, slow or broken gateway costs counted failures and nothing else.
+// Pushes snapshots to a Prometheus Pushgateway without ever holding up the caller: own thread, a
+// slot for the newest snapshot, short timeouts. A silent, slow or broken gateway costs counted
+// failures and nothing else.
 #ifndef STEER_CLIENT_TELEMETRY_GATEWAY_H_
 #define STEER_CLIENT_TELEMETRY_GATEWAY_H_
 
@@ -16,12 +17,12 @@
 namespace steer {
 
 struct GatewayOptions {
-  std::string url;                                   // http(s)://host[:port][/prefix]
-  std::string job = "steerctl";                      // first part of the group
-  Labels group;                                      // the rest of it
-  absl::Duration timeout = absl::Seconds(2);         // of one push, connecting included
-  absl::Duration interval = absl::Seconds(1);        // least time between pushes
-  absl::Duration max_backoff = absl::Seconds(30);    // after failures in a row
+  std::string url;                                 // http(s)://host[:port][/prefix]
+  std::string job = "steerctl";                    // first part of the group
+  Labels group;                                    // the rest of it
+  absl::Duration timeout = absl::Seconds(2);       // of one push, connecting included
+  absl::Duration interval = absl::Seconds(1);      // least time between pushes
+  absl::Duration max_backoff = absl::Seconds(30);  // after failures in a row
 };
 
 // The URL of a group: values that are not [A-Za-z0-9._-]+ travel in the gateway's base64 form.
@@ -29,6 +30,9 @@ std::string GroupUrl(absl::string_view url, absl::string_view job, const Labels&
 
 // Asks the gateway whether it is ready (GET /-/ready). UNAVAILABLE says why not. At most `timeout`.
 absl::Status ProbeGateway(const std::string& url, absl::Duration timeout = absl::Seconds(2));
+
+// Fetches a metrics page (GET url). UNAVAILABLE says why it could not be had.
+absl::Status ProbeMetrics(const std::string& url, absl::Duration timeout = absl::Seconds(2));
 
 // Thread-safe.
 class GatewayPusher {
@@ -41,7 +45,8 @@ class GatewayPusher {
   // Takes the place of a snapshot that has not been sent. Never blocks on the network.
   void Publish(std::string snapshot);
 
-  // Sends the newest snapshot if it has not been sent, giving up after `timeout`, then ends the thread. A second call does nothing.
+  // Sends the newest snapshot if it has not been sent, giving up after `timeout`, then ends the
+  // thread. A second call does nothing.
   void Close();
 
   struct Counts {

@@ -36,7 +36,8 @@ absl::Status Exchange(const HttpRequest& request) {
   curl_slist* headers = nullptr;
   absl::Cleanup free_headers = [&headers] { curl_slist_free_all(headers); };
   if (!request.content_type.empty()) {
-    headers = curl_slist_append(headers, absl::StrCat("Content-Type: ", request.content_type).c_str());
+    headers =
+        curl_slist_append(headers, absl::StrCat("Content-Type: ", request.content_type).c_str());
   }
   headers = curl_slist_append(headers, "Expect:");  // no 100-continue round trip
   char error[CURL_ERROR_SIZE] = "";
@@ -56,7 +57,8 @@ absl::Status Exchange(const HttpRequest& request) {
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(request.abort));
   if (request.method != "GET") {
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.data());
   }
   CURLcode code = curl_easy_perform(curl);

@@ -21,7 +21,8 @@ struct HttpRequest {
   const std::atomic<bool>* abort = nullptr;
 };
 
-// OK for a 2xx answer. UNAVAILABLE with the status code or libcurl's words otherwise. Any thread; raises no signal.
+// OK for a 2xx answer. UNAVAILABLE with the status code or libcurl's words otherwise. Any thread;
+// raises no signal.
 absl::Status Exchange(const HttpRequest& request);
 
 }  // namespace steer

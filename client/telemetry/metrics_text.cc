@@ -28,8 +28,8 @@ void MetricsText::Add(absl::string_view name, const Labels& labels, double value
   for (const auto& [label, text] : labels) {
     absl::StrAppend(&shown, shown.empty() ? "" : ",", label, "=\"", EscapeValue(text), "\"");
   }
-  absl::StrAppend(&it->second.samples, name, shown.empty() ? "" : absl::StrCat("{", shown, "}"), " ",
-                  absl::StrFormat("%.17g", value), "\n");
+  absl::StrAppend(&it->second.samples, name, shown.empty() ? "" : absl::StrCat("{", shown, "}"),
+                  " ", absl::StrFormat("%.17g", value), "\n");
 }
 
 std::string MetricsText::Render() const {

@@ -1,0 +1,65 @@
+#include "client/commands/app.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "client/commands/register.h"
+
+namespace steer {
+namespace {
+
+constexpr char kFooter[] =
+    "Exit codes: 0 done, whatever the verdict; 1 failure; 2 usage; 3 plan, lock, data or log "
+    "wrong; 4 server unreachable;\n"
+    "5 server refused or is another one; 6 verdict INCOMPLETE; 7 disk; 8 run folder in use or "
+    "another lock's; 9 figures not\n"
+    "drawn; 130 interrupted. Prompts and completions are never written, but for what `generate` "
+    "and `tokenize` print and\n"
+    "`plan splits --output` is asked to write.";
+
+int Parse(int argc, char** argv) {
+  Context context;
+  CLI::App app("steerctl: pre-registered steering experiments against steerd", "steerctl");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", STEER_VERSION);
+  app.add_flag("-q,--quiet", context.quiet, "No progress or notes; errors only");
+  app.add_flag("--no-color", context.no_color, "No colours, as with NO_COLOR");
+  app.fallthrough();  // global flags may follow the subcommand
+  RegisterPlan(&app, &context);
+  RegisterRun(&app, &context);
+  RegisterReport(&app, &context);
+  RegisterFit(&app, &context);
+  RegisterEvaluate(&app, &context);
+  RegisterGenerate(&app, &context);
+  RegisterTokenize(&app, &context);
+  RegisterDirections(&app, &context);
+  RegisterModel(&app, &context);
+  RegisterDoctor(&app, &context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version are "errors" of code 0.
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return context.action ? context.action() : kExitUsage;
+}
+
+}  // namespace
+
+int SteerctlMain(int argc, char** argv) {
+  // A closed pipe or a full quota is reported where it is written, not by a signal.
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+  try {
+    return Parse(argc, argv);
+  } catch (const std::exception& error) {
+    fprintf(stderr, "steerctl: internal error: %s\n", error.what());
+    return kExitFailure;
+  }
+}
+
+}  // namespace steer

@@ -1,0 +1,114 @@
+// steerctl doctor
+#include <sys/statvfs.h>
+
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/commands/register.h"
+#include "client/report/gnuplot.h"
+#include "client/report/table.h"
+#include "client/telemetry/gateway.h"
+
+namespace steer {
+namespace {
+
+struct DoctorFlags {
+  std::string metrics;
+  std::string pushgateway;
+  std::string output = ".";
+};
+
+constexpr int64_t kWantedBytes = int64_t{100} << 20;
+
+struct Finding {
+  std::string what;
+  bool good = true;
+  std::string said;
+  int code = kExitOk;  // if not good
+};
+
+Finding CheckDisk(const std::string& folder) {
+  Finding finding{"disk", true, "", kExitDisk};
+  struct statvfs facts;
+  if (statvfs(folder.c_str(), &facts) != 0) {
+    finding.good = false;
+    finding.said = absl::StrCat("cannot look at ", folder);
+    return finding;
+  }
+  int64_t bytes = static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
+  finding.good = bytes >= kWantedBytes && (facts.f_flag & ST_RDONLY) == 0;
+  finding.said = absl::StrFormat("%s: %d MiB free%s", folder, bytes >> 20,
+                                 (facts.f_flag & ST_RDONLY) != 0 ? ", read-only" : "");
+  return finding;
+}
+
+Finding Check(const std::string& what, const absl::Status& status, const std::string& good,
+              int code) {
+  return {what, status.ok(), status.ok() ? good : std::string(status.message()), code};
+}
+
+int Doctor(const Context& context, const DoctorFlags& flags) {
+  std::vector<Finding> findings;
+  absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(context);
+  if (!client.ok()) return Fail(context, client.status(), Source::kInput);
+  absl::StatusOr<v1::GetModelResponse> model = (*client)->GetModel();
+  findings.push_back(Check("server", model.status(),
+                           model.ok()
+                               ? absl::StrCat(context.channel.server, ": steerd ", model->version(),
+                                              ", contract ", model->contract_version())
+                               : "",
+                           kExitUnreachable));
+  if (model.ok()) {
+    bool ready = !model->model_fingerprint().empty() && !model->readouts().empty() &&
+                 !model->control_families().empty();
+    findings.push_back({"model", ready,
+                        absl::StrCat(model->name(), " (", model->family(), "), ", model->dtype(),
+                                     " on ", model->device(),
+                                     ready ? "" : "; it names no fingerprint, readout or control"),
+                        kExitServer});
+  }
+  if (!flags.metrics.empty()) {
+    findings.push_back(Check("metrics", ProbeMetrics(flags.metrics), flags.metrics, kExitFailure));
+  }
+  if (!flags.pushgateway.empty()) {
+    findings.push_back(
+        Check("pushgateway", ProbeGateway(flags.pushgateway), flags.pushgateway, kExitFailure));
+  }
+  findings.push_back(
+      Check("gnuplot", RunGnuplot("set terminal svg\nplot x\n").status(), "draws", kExitFigure));
+  findings.push_back(CheckDisk(flags.output));
+
+  int code = kExitOk;
+  Json json = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  for (const Finding& finding : findings) {
+    if (!finding.good && code == kExitOk) code = finding.code;
+    json.push_back({{"check", finding.what}, {"ok", finding.good}, {"said", finding.said}});
+    rows.push_back({finding.good ? "ok" : "FAILED", finding.what, finding.said});
+  }
+  int printed = context.json                    ? PrintJson(context, json)
+                : Print(AlignColumns(rows, {})) ? kExitOk
+                                                : kExitDisk;
+  return printed != kExitOk ? printed : code;
+}
+
+}  // namespace
+
+void RegisterDoctor(CLI::App* app, Context* context) {
+  auto flags = std::make_shared<DoctorFlags>();
+  CLI::App* command =
+      app->add_subcommand("doctor", "Check server, model, metrics, Pushgateway, gnuplot and disk");
+  command->add_option("--metrics", flags->metrics, "URL of steerd's /metrics");
+  command->add_option("--pushgateway", flags->pushgateway, "URL of a Pushgateway")
+      ->envname("STEER_PUSHGATEWAY");
+  command->add_option("--output", flags->output, "Folder that results will be written to")
+      ->capture_default_str();
+  AddServerFlags(command, context);
+  AddJsonFlag(command, context);
+  command->callback([context, flags] {
+    context->action = [context, flags] { return Doctor(*context, *flags); };
+  });
+}
+
+}  // namespace steer

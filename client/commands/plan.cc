@@ -1,0 +1,219 @@
+// steerctl plan check|freeze|show|splits
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands/register.h"
+#include "client/plan/check.h"
+#include "client/plan/lock.h"
+#include "client/plan/plan.h"
+#include "client/plan/plan_data.h"
+#include "client/plan/show.h"
+#include "client/run/cell.h"
+#include "client/run/model_facts.h"
+#include "common/errors.h"
+#include "common/files.h"
+#include "common/status_macros.h"
+
+namespace steer {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct PlanFlags {
+  std::string path;
+  std::string data_root;
+  std::string output;
+  bool offline = false;
+  bool replace = false;
+  uint64_t seed = 0;
+};
+
+// Templated lengths of every prompt in use, by hash.
+absl::StatusOr<TokenCounts> CountTokens(const Plan& plan, const PlanData& data, int max_prompts,
+                                        Client* client) {
+  TokenCounts counts;
+  std::vector<PromptRecord> prompts = PromptsInUse(data.splits);
+  size_t step = static_cast<size_t>(std::clamp(max_prompts, 1, 256));
+  for (size_t at = 0; at < prompts.size(); at += step) {
+    v1::TokenizeRequest request;
+    size_t end = std::min(at + step, prompts.size());
+    for (size_t i = at; i < end; ++i) *request.add_prompts() = ToPrompt(plan, prompts[i]);
+    STEER_ASSIGN_OR_RETURN(v1::TokenizeResponse response, client->Tokenize(request));
+    for (size_t i = at; i < end; ++i) {
+      counts[prompts[i].hash] = response.prompts(static_cast<int>(i - at)).ids_size();
+    }
+  }
+  return counts;
+}
+
+struct Examined {
+  Plan plan;
+  PlanData data;
+  absl::optional<ServerFacts> facts;
+  PlanCheck check;
+};
+
+// Exit code other than 0: said already.
+int Examine(const Context& context, const PlanFlags& flags, Examined* out) {
+  absl::StatusOr<Plan> plan = LoadPlan(flags.path);
+  if (!plan.ok()) return Fail(context, plan.status(), Source::kInput);
+  out->plan = *std::move(plan);
+  absl::StatusOr<PlanData> data = LoadPlanData(out->plan, DataRoot(flags.data_root, flags.path));
+  if (!data.ok()) return Fail(context, data.status(), Source::kInput);
+  out->data = *std::move(data);
+  TokenCounts tokens;
+  if (!flags.offline) {
+    absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(context);
+    if (!client.ok()) return Fail(context, client.status(), Source::kInput);
+    absl::StatusOr<v1::GetModelResponse> model = (*client)->GetModel();
+    if (!model.ok()) return Fail(context, model.status(), Source::kServer);
+    out->facts = ToServerFacts(*model);
+    absl::StatusOr<TokenCounts> counted =
+        CountTokens(out->plan, out->data, model->limits().max_prompts(), client->get());
+    if (!counted.ok()) return Fail(context, counted.status(), Source::kServer);
+    tokens = *std::move(counted);
+  }
+  absl::StatusOr<PlanCheck> check =
+      CheckPlan(out->plan, out->data, out->facts ? &*out->facts : nullptr, tokens);
+  if (!check.ok()) return Fail(context, check.status(), Source::kInput);
+  out->check = *std::move(check);
+  return kExitOk;
+}
+
+int Check(const Context& context, const PlanFlags& flags) {
+  Examined examined;
+  int code = Examine(context, flags, &examined);
+  if (code != kExitOk) return code;
+  if (context.json) {
+    code = PrintJson(context, PlanCheckJson(examined.check));
+  } else if (!Print(RenderPlanCheck(examined.plan, examined.check))) {
+    code = kExitDisk;
+  }
+  if (code != kExitOk) return code;
+  return examined.check.violations.empty() ? kExitOk : kExitInput;
+}
+
+int Freeze(const Context& context, const PlanFlags& flags) {
+  Examined examined;
+  int code = Examine(context, flags, &examined);
+  if (code != kExitOk) return code;
+  if (!examined.check.violations.empty()) {
+    return Fail(context, ViolationsError(examined.check.violations), Source::kInput);
+  }
+  for (const std::string& warning : examined.check.warnings)
+    Say(context, absl::StrCat("note: ", warning));
+  absl::StatusOr<Lock> lock = FreezePlan(examined.plan, examined.data, *examined.facts);
+  if (!lock.ok()) return Fail(context, lock.status(), Source::kInput);
+  std::string output = flags.output.empty()
+                           ? fs::path(flags.path).replace_extension(".lock.json").string()
+                           : flags.output;
+  absl::Status written = WriteLock(*lock, output, flags.replace);
+  if (!written.ok()) return Fail(context, written, Source::kInput);
+  if (context.json) return PrintJson(context, {{"lock", output}, {"digest", lock->digest}});
+  return Print(absl::StrCat(lock->digest, "  ", output, "\n")) ? kExitOk : kExitDisk;
+}
+
+int Show(const Context& context, const PlanFlags& flags) {
+  absl::StatusOr<Lock> lock = LoadLock(flags.path);
+  if (!lock.ok()) return Fail(context, lock.status(), Source::kInput);
+  return Print(context.json ? lock->canonical : RenderLock(*lock)) ? kExitOk : kExitDisk;
+}
+
+// True if `path` would lie in or below a run folder, where no prompt belongs.
+bool InRunFolder(const std::string& path) {
+  std::error_code error;
+  fs::path folder = fs::weakly_canonical(fs::absolute(path, error), error).parent_path();
+  for (; !error && !folder.empty(); folder = folder.parent_path()) {
+    if (fs::exists(folder / "cells.jsonl", error) || fs::exists(folder / "lock.json", error))
+      return true;
+    if (folder == folder.root_path()) break;
+  }
+  return false;
+}
+
+int Splits(const Context& context, const PlanFlags& flags) {
+  absl::StatusOr<Lock> lock = LoadLock(flags.path);
+  if (!lock.ok()) return Fail(context, lock.status(), Source::kInput);
+  // Rows and hashes need no file but the lock.
+  if (flags.output.empty()) return PrintJson(context, SplitsJson(lock->splits));
+  if (lock->FindSeed(flags.seed) == nullptr) {
+    Fail(context,
+         absl::InvalidArgumentError(
+             absl::StrCat("--seed ", flags.seed, " is not a seed of ", flags.path)),
+         Source::kInput);
+    return kExitUsage;
+  }
+  if (InRunFolder(flags.output)) {
+    Fail(context,
+         absl::InvalidArgumentError(
+             absl::StrCat("--output ", flags.output,
+                          " lies in a run folder; prompts are never written beside results")),
+         Source::kInput);
+    return kExitUsage;
+  }
+  absl::StatusOr<std::vector<SeedSplits>> prompts =
+      LoadLockedPrompts(*lock, DataRoot(flags.data_root, flags.path));
+  if (!prompts.ok()) return Fail(context, prompts.status(), Source::kInput);
+  for (const SeedSplits& seed : *prompts) {
+    if (seed.seed != flags.seed) continue;
+    absl::Status written = WriteFileAtomically(flags.output, SplitsTextJson(seed).dump(1) + "\n");
+    if (!written.ok())
+      return Fail(context, DiskError(written, "cannot write the splits"), Source::kInput);
+    Say(context, absl::StrCat(flags.output, " holds the prompts of seed ", flags.seed, " as text"));
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void RegisterPlan(CLI::App* app, Context* context) {
+  CLI::App* plan = app->add_subcommand("plan", "Check and freeze plans");
+  plan->require_subcommand(1);
+  auto flags = std::make_shared<PlanFlags>();
+  auto act = [context, flags](CLI::App* command,
+                              int (*function)(const Context&, const PlanFlags&)) {
+    command->callback([=] { context->action = [=] { return function(*context, *flags); }; });
+  };
+  auto data_root = [flags](CLI::App* command) {
+    command->add_option("--data-root", flags->data_root,
+                        "Folder that the plan's files are relative to (the plan's folder)");
+  };
+  CLI::App* check = plan->add_subcommand(
+      "check", "Report data, near twins, class differences, limits and time; no prompt text");
+  check->add_option("PLAN", flags->path, "YAML plan")->required();
+  check->add_flag("--offline", flags->offline, "Ask no server: no limits, tokens or time");
+  data_root(check);
+  AddServerFlags(check, context);
+  AddJsonFlag(check, context);
+  act(check, Check);
+
+  CLI::App* freeze = plan->add_subcommand("freeze", "Write the lock that `run` takes");
+  freeze->add_option("PLAN", flags->path, "YAML plan")->required();
+  freeze->add_option("-o,--output", flags->output, "Lock to write (PLAN with .lock.json)");
+  freeze->add_flag("--replace", flags->replace, "Replace a lock that differs");
+  data_root(freeze);
+  AddServerFlags(freeze, context);
+  AddJsonFlag(freeze, context);
+  act(freeze, Freeze);
+
+  CLI::App* show = plan->add_subcommand("show", "Show a lock");
+  show->add_option("LOCK", flags->path, "Lock")->required();
+  AddJsonFlag(show, context);
+  act(show, Show);
+
+  CLI::App* splits =
+      plan->add_subcommand("splits",
+                           "Print a lock's splits as rows and hashes; with --output, write one "
+                           "seed's PROMPTS AS TEXT to a file outside "
+                           "any run folder, for reference programs");
+  splits->add_option("LOCK", flags->path, "Lock")->required();
+  splits->add_option("-o,--output", flags->output,
+                     "File for the prompts of --seed; it contains their text");
+  splits->add_option("--seed", flags->seed, "Seed of the lock")->capture_default_str();
+  data_root(splits);
+  act(splits, Splits);
+}
+
+}  // namespace steer

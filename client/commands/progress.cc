@@ -1,0 +1,155 @@
+#include "client/commands/progress.h"
+
+#include <stdio.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace steer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+std::string ShownSeconds(double seconds) {
+  int64_t s = static_cast<int64_t>(std::max(seconds, 0.0) + 0.5);
+  if (s >= 3600) return absl::StrFormat("%d h %02d min", s / 3600, s % 3600 / 60);
+  if (s >= 60) return absl::StrFormat("%d min %02d s", s / 60, s % 60);
+  return absl::StrFormat("%d s", s);
+}
+
+Progress::Progress(const Context& context)
+    : context_(context),
+      terminal_(!context.quiet && InteractiveTerminal()),
+      start_(Clock::now()),
+      shown_(Clock::now()) {}
+
+Progress::~Progress() { Finish(); }
+
+void Progress::Finish() {
+  if (line_open_) fputs("\r\033[K", stderr);
+  line_open_ = false;
+}
+
+void Progress::Line(const std::string& text) {
+  Finish();
+  Say(context_, text);
+  shown_ = Clock::now();
+  Renew();
+}
+
+absl::optional<double> Progress::SecondsLeft() const {
+  if (session_cells_ < 3 || session_rows_ == 0) return absl::nullopt;
+  double spent = evaluating_seconds_ + (evaluating_ ? Since(evaluating_since_) : 0);
+  return spent / static_cast<double>(session_rows_) *
+         static_cast<double>(std::max<int64_t>(rows_ - done_rows_, 0));
+}
+
+void Progress::Renew() {
+  if (context_.quiet) return;
+  absl::optional<double> left = SecondsLeft();
+  std::string text =
+      absl::StrCat(stage_, ": ", done_cells_, "/", cells_, " cells",
+                   failed_cells_ > 0 ? absl::StrCat(", ", failed_cells_, " failed") : "",
+                   call_rows_ > 0 ? absl::StrCat(", ", call_rows_, " rows in this call") : "",
+                   left ? absl::StrCat(", about ", ShownSeconds(*left), " left") : "");
+  if (terminal_) {
+    fprintf(stderr, "\r\033[K%s", text.c_str());
+    fflush(stderr);
+    line_open_ = true;
+  } else if (Since(shown_) >= 10) {
+    shown_ = Clock::now();
+    Say(context_, text);
+  }
+}
+
+void Progress::OnStart(int64_t cells, int64_t rows, int64_t done_cells, int64_t done_rows) {
+  cells_ = cells;
+  rows_ = rows;
+  done_cells_ = done_cells;
+  done_rows_ = done_rows;
+  Line(absl::StrCat(
+      cells, " cells, ", rows, " rows",
+      done_cells > 0 ? absl::StrCat("; ", done_cells, " cells are there already") : ""));
+}
+
+void Progress::OnStage(uint64_t seed, absl::string_view stage, int64_t cells) {
+  if (evaluating_) evaluating_seconds_ += Since(evaluating_since_);
+  evaluating_ = stage != "fit";
+  evaluating_since_ = Clock::now();
+  call_rows_ = 0;
+  stage_ = absl::StrCat("seed ", seed, " ", stage);
+  Line(stage == "fit" ? absl::StrCat(stage_, ": fitting")
+                      : absl::StrCat(stage_, ": ", cells, " cells to do"));
+}
+
+void Progress::OnRows(int64_t done, int64_t) {
+  call_rows_ = done;
+  Renew();
+}
+
+void Progress::OnFit(const FitRecord& fit, bool resumed) {
+  if (evaluating_) evaluating_seconds_ += Since(evaluating_since_);
+  evaluating_ = false;
+  Line(absl::StrCat("seed ", fit.seed, ": direction set ", fit.set_id.substr(0, 12),
+                    resumed ? " (fitted before)" : ""));
+}
+
+void Progress::OnCell(const CellRecord& cell) {
+  int64_t rows = static_cast<int64_t>(cell.rows.size());
+  ++done_cells_;
+  ++session_cells_;
+  done_rows_ += rows;
+  session_rows_ += rows;
+  if (cell.stage == Stage::kTest && !terminal_) {
+    RefusalCount count = cell.count();
+    Line(absl::StrFormat("seed %d test %s: %d/%d refuse", cell.seed, cell.arm.name, count.refused,
+                         count.n));
+  } else {
+    Renew();
+  }
+}
+
+void Progress::OnSelected(const SelectionRecord& selection) {
+  if (!selection.chosen) {
+    Line(absl::StrCat("seed ", selection.seed, ": no layer has a usable direction"));
+    return;
+  }
+  Line(absl::StrCat("seed ", selection.seed, ": layer ", selection.layer,
+                    selection.tied.size() > 1
+                        ? absl::StrCat(" (tied: ", absl::StrJoin(selection.tied, ", "), ")")
+                        : ""));
+}
+
+void Progress::OnFailure(const FailureRecord& failure, const absl::Status& why) {
+  ++failed_cells_;
+  Finish();
+  // Loud, whatever --quiet says.
+  fprintf(stderr, "steerctl: FAILED %s: %s%s: %s\n", failure.of.c_str(), failure.code.c_str(),
+          failure.reason.empty() ? "" : absl::StrCat(" (", failure.reason, ")").c_str(),
+          std::string(why.message()).c_str());
+}
+
+void Progress::OnWaiting(const absl::Status& why, absl::Duration waited) {
+  std::string text =
+      absl::StrCat("waiting for steerd at ", context_.channel.server, " (",
+                   ShownSeconds(absl::ToDoubleSeconds(waited)), "): ", why.message());
+  if (terminal_) {
+    fprintf(stderr, "\r\033[K%s", text.c_str());
+    fflush(stderr);
+    line_open_ = true;
+  } else if (waited == absl::ZeroDuration() || Since(shown_) >= 10) {
+    shown_ = Clock::now();
+    Say(context_, text);
+  }
+}
+
+}  // namespace steer

@@ -1,0 +1,62 @@
+// What a run shows while it goes: one line that renews itself on a terminal, plain lines elsewhere.
+#ifndef STEER_CLIENT_COMMANDS_PROGRESS_H_
+#define STEER_CLIENT_COMMANDS_PROGRESS_H_
+
+#include <chrono>
+#include <string>
+
+#include "absl/types/optional.h"
+#include "client/commands/context.h"
+#include "client/run/observer.h"
+
+namespace steer {
+
+// Main thread only.
+class Progress : public RunObserver {
+ public:
+  explicit Progress(const Context& context);
+  ~Progress() override;
+
+  void OnStart(int64_t cells, int64_t rows, int64_t done_cells, int64_t done_rows) override;
+  void OnStage(uint64_t seed, absl::string_view stage, int64_t cells) override;
+  void OnRows(int64_t done, int64_t total) override;
+  void OnFit(const FitRecord& fit, bool resumed) override;
+  void OnCell(const CellRecord& cell) override;
+  void OnSelected(const SelectionRecord& selection) override;
+  void OnFailure(const FailureRecord& failure, const absl::Status& why) override;
+  // The server is away.
+  void OnWaiting(const absl::Status& why, absl::Duration waited);
+  // Ends the renewed line.
+  void Finish();
+
+  int64_t cells() const { return cells_; }
+  int64_t done_cells() const { return done_cells_; }
+  int64_t failed_cells() const { return failed_cells_; }
+  int64_t rows() const { return rows_; }
+  int64_t done_rows() const { return done_rows_; }
+  // Seconds to the end at the pace of this session; unset until three cells are done.
+  absl::optional<double> SecondsLeft() const;
+
+ private:
+  void Line(const std::string& text);
+  void Renew();
+
+  const Context& context_;
+  const bool terminal_;
+  std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point shown_;
+  std::string stage_;
+  int64_t cells_ = 0, rows_ = 0, done_cells_ = 0, done_rows_ = 0, failed_cells_ = 0;
+  int64_t session_cells_ = 0, session_rows_ = 0, call_rows_ = 0;
+  double evaluating_seconds_ = 0;
+  std::chrono::steady_clock::time_point evaluating_since_;
+  bool evaluating_ = false;
+  bool line_open_ = false;
+};
+
+// "1 h 02 min", "3 min 20 s", "12 s".
+std::string ShownSeconds(double seconds);
+
+}  // namespace steer
+
+#endif  // STEER_CLIENT_COMMANDS_PROGRESS_H_

@@ -1,0 +1,87 @@
+#include "client/commands/run_session.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "client/report/summary.h"
+#include "common/files.h"
+#include "common/status_macros.h"
+
+namespace steer {
+namespace {
+
+double SteadySeconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string Now() {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now(), absl::UTCTimeZone());
+}
+
+// Neither host nor user names: they say nothing about the numbers.
+Json HostFacts() {
+  Json host = {
+      {"processors", sysconf(_SC_NPROCESSORS_ONLN)},
+      {"memory_bytes", static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE)}};
+  utsname names;
+  if (uname(&names) == 0) {
+    host["system"] = names.sysname;
+    host["kernel"] = names.release;
+    host["machine"] = names.machine;
+  }
+  return host;
+}
+
+}  // namespace
+
+RunSession::RunSession(std::string path) : path_(std::move(path)), started_(SteadySeconds()) {
+  absl::StatusOr<Json> held = ReadJsonFile(path_);
+  if (held.ok() && held->is_object() && held->contains("sessions") &&
+      (*held)["sessions"].is_array()) {
+    sessions_ = (*held)["sessions"];
+  }
+  session_ = {{"started", Now()},
+              {"client", {{"version", STEER_VERSION}, {"host", HostFacts()}}},
+              {"outcome", "running"}};
+}
+
+absl::Status RunSession::WriteStart(int64_t resumed_records, int64_t torn_bytes) {
+  session_["resumed_records"] = resumed_records;
+  session_["torn_bytes_dropped"] = torn_bytes;
+  return Write();
+}
+
+absl::Status RunSession::WriteEnd(const RunStats& stats, int64_t retries,
+                                  const std::string& outcome) {
+  session_["ended"] = Now();
+  session_["seconds"] = SteadySeconds() - started_;
+  session_["stage_seconds"] = stats.stage_seconds;
+  session_["retries"] = retries;
+  session_["outcome"] = outcome;
+  if (!stats.model.model_fingerprint().empty()) {
+    Json facts = Json::object();
+    for (const auto& [name, value] : stats.model.numeric_facts()) facts[name] = value;
+    session_["server"] = {{"version", stats.model.version()},
+                          {"contract_version", stats.model.contract_version()},
+                          {"device", stats.model.device()},
+                          {"dtype", stats.model.dtype()},
+                          {"numeric_fingerprint", stats.model.numeric_fingerprint()},
+                          {"numeric_facts", std::move(facts)}};
+  }
+  return Write();
+}
+
+absl::Status RunSession::Write() {
+  Json all = sessions_;
+  all.push_back(session_);
+  STEER_ASSIGN_OR_RETURN(std::string text,
+                         PrettyJson({{"format", "steer-run-1"}, {"sessions", std::move(all)}}));
+  return DiskError(WriteFileAtomically(path_, text, "run.run_json"), "cannot write run.json");
+}
+
+}  // namespace steer

@@ -1,0 +1,179 @@
+#include "client/run/result_log.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "client/run/records.h"
+#include "client/run/run_folder.h"
+#include "common/errors.h"
+#include "gtest/gtest.h"
+#include "tests/client/run/experiment_files.h"
+
+namespace steer {
+namespace {
+
+Record Make(const std::string& key, int value) {
+  return {key, {{"kind", "test"}, {"value", value}}, {{"clock", 1.5}}};
+}
+
+class Log : public ::testing::Test {
+ protected:
+  std::string path() const { return folder_ / "cells.jsonl"; }
+  void Write(int count) {
+    auto log = *ResultLog::Open(path());
+    for (int i = 0; i < count; ++i) ASSERT_TRUE(log->Append(Make("k" + std::to_string(i), i)).ok());
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(Log, ReadsBackWhatWasWritten) {
+  Write(3);
+  auto log = ResultLog::Open(path());
+  ASSERT_TRUE(log.ok()) << log.status();
+  ASSERT_EQ((*log)->records().size(), 3u);
+  EXPECT_EQ((*log)->Find("k2")->payload["value"], 2);
+  EXPECT_EQ((*log)->Find("k2")->observed["clock"], 1.5);
+  EXPECT_EQ((*log)->Find("absent"), nullptr);
+}
+
+TEST_F(Log, EveryTornTailIsCutOffAndReported) {
+  Write(3);
+  std::string whole = ReadAll(path());
+  size_t last = whole.rfind('\n', whole.size() - 2) + 1;
+  for (size_t cut = last + 1; cut < whole.size(); ++cut) {
+    WriteAll(path(), whole.substr(0, cut));
+    auto log = ResultLog::Open(path());
+    ASSERT_TRUE(log.ok()) << cut << ": " << log.status();
+    EXPECT_EQ((*log)->records().size(), 2u);
+    EXPECT_EQ((*log)->torn_bytes(), static_cast<int64_t>(cut - last));
+    ASSERT_TRUE((*log)->Append(Make("k2", 2)).ok());
+    EXPECT_EQ(ReadAll(path()), whole);
+  }
+}
+
+TEST_F(Log, EveryChangedByteOfAnEarlierRecordIsFound) {
+  Write(2);
+  std::string whole = ReadAll(path());
+  size_t first = whole.find('\n');
+  for (size_t at = 0; at < first; ++at) {
+    std::string changed = whole;
+    changed[at] = changed[at] == '7' ? '8' : '7';
+    WriteAll(path(), changed);
+    auto log = ResultLog::Open(path());
+    EXPECT_FALSE(log.ok()) << at;
+    EXPECT_EQ(ReasonOf(log.status()), "LOG_DAMAGED") << at;
+  }
+}
+
+TEST_F(Log, AWholeLastRecordWithAWrongChecksumIsNotTorn) {
+  Write(2);
+  std::string whole = ReadAll(path());
+  size_t at = whole.rfind("\"value\":1");
+  whole[at + 8] = '5';
+  WriteAll(path(), whole);
+  EXPECT_EQ(ReasonOf(ResultLog::Open(path()).status()), "LOG_DAMAGED");
+}
+
+TEST_F(Log, TheSameKeyMustHaveTheSamePayload) {
+  auto log = *ResultLog::Open(path());
+  ASSERT_TRUE(log->Append(Make("k", 1)).ok());
+  std::string before = ReadAll(path());
+  EXPECT_TRUE(log->Append(Make("k", 1)).ok());
+  EXPECT_EQ(ReadAll(path()), before);
+  EXPECT_EQ(ReasonOf(log->Append(Make("k", 2))), "CELL_CONFLICT");
+  // The same in the file itself.
+  WriteAll(path(), before + before);
+  EXPECT_TRUE(ResultLog::Open(path()).ok());
+  std::filesystem::remove(path());
+  log = *ResultLog::Open(path());
+  ASSERT_TRUE(log->Append(Make("k", 2)).ok());
+  WriteAll(path(), before + ReadAll(path()));
+  EXPECT_EQ(ReasonOf(ResultLog::Open(path()).status()), "LOG_DAMAGED");
+}
+
+TEST_F(Log, ANumberThatIsNotFiniteIsRefused) {
+  auto log = *ResultLog::Open(path());
+  Record record = Make("k", 1);
+  record.payload["value"] = 0.0 / 0.0;
+  EXPECT_FALSE(log->Append(record).ok());
+  EXPECT_EQ(ReadAll(path()), "");
+}
+
+TEST_F(Log, AFolderThatCannotBeWrittenIsADiskError) {
+  EXPECT_EQ(ReasonOf(ResultLog::Open(folder_ / "absent/cells.jsonl").status()), "DISK");
+}
+
+TEST(Records, ReadBackEqual) {
+  CellRecord cell;
+  cell.plan_digest = std::string(64, 'd');
+  cell.seed = 3;
+  cell.stage = Stage::kSelection;
+  cell.arm = {"layer-7/add/harmless", PromptClass::kHarmless, EditKind::kAdd, 7, 2};
+  cell.layer = 7;
+  cell.scores = true;
+  cell.rows = {{true, RowQuality::kOk, RowFinish::kCertain, 5, -1.25, 0.1, "aa"},
+               {false, RowQuality::kDegenerate, RowFinish::kLength, 16, 1e-300, 3.5, "bb"},
+               {false, RowQuality::kNotJudged, RowFinish::kEndOfTurn, 1, 0.1 + 0.2, 0, "cc"}};
+  cell.receipt = {100, 22, 1300, 13, 0.0812345, 1.5e-7, 8, 64};
+  Record record = ToRecord(cell, Json::object());
+  EXPECT_EQ(record.key, "seed-3/selection/layer-7/add/harmless");
+  auto parsed = ParseCell({record.key, *ParseJson(*CanonicalJson(record.payload)), {}});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(*parsed, cell);
+  EXPECT_EQ(parsed->count(), (RefusalCount{1, 3}));
+}
+
+TEST(Records, AnyMissingFieldIsFound) {
+  CellRecord cell;
+  cell.rows = {{true, RowQuality::kOk, RowFinish::kCertain, 5, 0, 0, "aa"}};
+  Record record = ToRecord(cell, Json::object());
+  for (auto it = record.payload.begin(); it != record.payload.end(); ++it) {
+    if (it.key() == "kind") continue;
+    Record broken = record;
+    broken.payload.erase(it.key());
+    EXPECT_EQ(ReasonOf(ParseCell(broken).status()), "LOG_DAMAGED") << it.key();
+  }
+}
+
+class Folder : public ::testing::Test {
+ protected:
+  Folder() {
+    lock_.digest = std::string(64, '1');
+    lock_.canonical = "{\"content\":1}";
+  }
+  TemporaryFolder folder_;
+  Lock lock_;
+};
+
+TEST_F(Folder, HasOneWriterAtATimeAndNamesIt) {
+  auto first = RunFolder::Open(folder_ / "run", lock_);
+  ASSERT_TRUE(first.ok()) << first.status();
+  auto second = RunFolder::Open(folder_ / "run", lock_);
+  EXPECT_EQ(ReasonOf(second.status()), "FOLDER_IN_USE");
+  EXPECT_NE(second.status().message().find("process " + std::to_string(getpid())),
+            std::string::npos);
+  first->reset();
+  EXPECT_TRUE(RunFolder::Open(folder_ / "run", lock_).ok());
+}
+
+TEST_F(Folder, BelongsToOneLock) {
+  { ASSERT_TRUE(RunFolder::Open(folder_ / "run", lock_).ok()); }
+  EXPECT_EQ(ReadAll(folder_ / "run/lock.json"), lock_.canonical);
+  Lock other = lock_;
+  other.canonical = "{\"content\":2}";
+  EXPECT_EQ(ReasonOf(RunFolder::Open(folder_ / "run", other).status()), "FOLDER_OF_ANOTHER_LOCK");
+}
+
+TEST_F(Folder, RefusesWhatIsNoRunFolderAndTidiesLeftovers) {
+  WriteAll(folder_ / "mine.txt", "x");
+  EXPECT_EQ(ReasonOf(RunFolder::Open(folder_.path(), lock_).status()), "NOT_A_RUN_FOLDER");
+  EXPECT_EQ(ReasonOf(RunFolder::OpenExisting(folder_.path()).status()), "NOT_A_RUN_FOLDER");
+  std::filesystem::create_directories(folder_ / "run");
+  WriteAll(folder_ / "run/lock.json.tmp.1.0", "half");
+  ASSERT_TRUE(RunFolder::Open(folder_ / "run", lock_).ok());
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "run/lock.json.tmp.1.0"));
+}
+
+}  // namespace
+}  // namespace steer
