@@ -15,14 +15,16 @@ std::string LinearKernelName(at::ScalarType type, at::Device device);
 class Linear {
  public:
   Linear() = default;
-  // `weight` [out, in] contiguous; `bias` [out] or undefined.
+  // `weight` [out, in] contiguous; `bias` [out] or undefined. On the CPU the weight is copied into
+  // another layout.
   Linear(at::Tensor weight, at::Tensor bias);
   // `x` [rows, in] -> [rows, out]. Engine thread.
   at::Tensor operator()(const at::Tensor& x) const;
 
  private:
-  at::Tensor weight_;
+  at::Tensor weight_;  // in a private layout of oneDNN if packed_
   at::Tensor bias_;
+  bool packed_ = false;
 };
 
 }  // namespace steer
