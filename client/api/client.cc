@@ -99,7 +99,11 @@ absl::StatusOr<Response> Client::Impl::Unary(
   absl::Status status = Retrying(method, [&](bool*) {
     Attempt attempt(options, options.deadline);
     response.Clear();
-    return attempt.Result(((*stub).*call)(attempt.context(), request, &response));
+    absl::Status status = attempt.Result(((*stub).*call)(attempt.context(), request, &response));
+    // A paused server lets short calls run into their deadline; patience decides, not one attempt.
+    if (status.code() != absl::StatusCode::kDeadlineExceeded) return status;
+    return absl::UnavailableError(
+        absl::StrCat("no answer within ", absl::FormatDuration(options.deadline)));
   });
   if (!status.ok()) return status;
   return response;

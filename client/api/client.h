@@ -40,9 +40,9 @@ struct ClientOptions {
 };
 
 // What an Evaluate stream brings. Called on the calling thread; an error ends the call with it.
-class EvaluateSink {
+class OutcomeSink {
  public:
-  virtual ~EvaluateSink() = default;
+  virtual ~OutcomeSink() = default;
   virtual void OnProgress(int64_t /*rows_done*/, int64_t /*rows_total*/) {}
   virtual absl::Status OnOutcome(const v1::Outcome& outcome) = 0;
   // After the last outcome of the arm.
@@ -87,7 +87,7 @@ class Client {
   // stream contradicts the contract: an unknown arm, prompt or sequence number, a row sent twice,
   // an arm closed too early, no summary. Not for validate_only.
   absl::StatusOr<v1::EvaluateSummary> Evaluate(const v1::EvaluateRequest& request,
-                                               Unfinished unfinished, EvaluateSink* sink);
+                                               Unfinished unfinished, OutcomeSink* sink);
   absl::StatusOr<v1::Cost> EvaluateCost(v1::EvaluateRequest request);
 
   // Not repeated once text has come. `text` sees whole UTF-8 pieces.

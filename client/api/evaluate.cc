@@ -16,7 +16,7 @@ namespace {
 // What has arrived, over all streams of one Evaluate.
 class Arrivals {
  public:
-  Arrivals(const v1::EvaluateRequest& request, Unfinished unfinished, EvaluateSink* sink)
+  Arrivals(const v1::EvaluateRequest& request, Unfinished unfinished, OutcomeSink* sink)
       : request_(request), unfinished_(unfinished), sink_(sink), arms_(request.arms_size()) {
     for (const v1::HeldRow& held : request.held()) {
       if (held.arm() >= 0 && held.arm() < request.arms_size()) {
@@ -111,7 +111,7 @@ class Arrivals {
 
   const v1::EvaluateRequest& request_;
   const Unfinished unfinished_;
-  EvaluateSink* const sink_;
+  OutcomeSink* const sink_;
   std::vector<Arm> arms_;
   int64_t next_sequence_ = 0;
   bool broken_ = false;
@@ -119,7 +119,7 @@ class Arrivals {
 
 // Reads one stream to its end. An error of the sink or the contract cancels the call.
 absl::Status ReadStream(Attempt* attempt, grpc::ClientReader<v1::EvaluateResponse>* stream,
-                        Arrivals* arrivals, EvaluateSink* sink, bool* alive,
+                        Arrivals* arrivals, OutcomeSink* sink, bool* alive,
                         v1::EvaluateSummary* summary) {
   v1::EvaluateResponse message;
   absl::Status own;
@@ -151,7 +151,7 @@ absl::Status ReadStream(Attempt* attempt, grpc::ClientReader<v1::EvaluateRespons
 }  // namespace
 
 absl::StatusOr<v1::EvaluateSummary> Client::Evaluate(const v1::EvaluateRequest& request,
-                                                     Unfinished unfinished, EvaluateSink* sink) {
+                                                     Unfinished unfinished, OutcomeSink* sink) {
   Arrivals arrivals(request, unfinished, sink);
   v1::EvaluateSummary summary;
   STEER_RETURN_IF_ERROR(impl_->Retrying("Evaluate", [&](bool* alive) {

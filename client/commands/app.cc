@@ -28,7 +28,10 @@ int Parse(int argc, char** argv) {
   app.set_version_flag("--version", STEER_VERSION);
   app.add_flag("-q,--quiet", context.quiet, "No progress or notes; errors only");
   app.add_flag("--no-color", context.no_color, "No colours, as with NO_COLOR");
-  app.fallthrough();  // global flags may follow the subcommand
+  AddJsonFlag(&app, &context);
+  AddServerFlags(&app, &context);
+  // Global flags may stand before the subcommand or after it. Inherited by those registered below.
+  app.fallthrough();
   RegisterPlan(&app, &context);
   RegisterRun(&app, &context);
   RegisterReport(&app, &context);

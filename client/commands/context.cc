@@ -114,10 +114,15 @@ bool InteractiveTerminal() {
   return isatty(STDERR_FILENO) == 1 && term != nullptr && std::string(term) != "dumb";
 }
 
-bool WantsColour(const Context& context, int descriptor) {
+std::string Emphasised(const Context& context, std::string text) {
   const char* no_colour = getenv("NO_COLOR");
-  return !context.no_color && (no_colour == nullptr || *no_colour == '\0') &&
-         isatty(descriptor) == 1;
+  bool wanted = !context.no_color && (no_colour == nullptr || *no_colour == '\0') &&
+                isatty(STDOUT_FILENO) == 1;
+  size_t at = text.rfind("\nverdict: ");
+  if (!wanted || at == std::string::npos) return text;
+  size_t end = text.find('\n', at + 1);
+  return absl::StrCat(text.substr(0, at + 1), "\033[1m", text.substr(at + 1, end - at - 1),
+                      "\033[0m", text.substr(end));
 }
 
 }  // namespace steer

@@ -34,7 +34,7 @@ struct Context {
   std::function<int()> action;
 };
 
-// Adds --server, --tls-*, --patience, --stall-timeout to a subcommand that talks to the server.
+// Adds --server, --tls-*, --patience and --stall-timeout.
 void AddServerFlags(CLI::App* command, Context* context);
 // Adds --json.
 void AddJsonFlag(CLI::App* command, Context* context);
@@ -54,8 +54,9 @@ int PrintJson(const Context& context, const Json& value);
 
 // Standard error is a terminal that takes control sequences.
 bool InteractiveTerminal();
-// Styled text where colour is wanted: a terminal, no --no-color, no NO_COLOR.
-bool WantsColour(const Context& context, int descriptor);
+// The text with its verdict line in bold, where standard output is a terminal and neither
+// --no-color nor NO_COLOR is there.
+std::string Emphasised(const Context& context, std::string text);
 
 }  // namespace steer
 

@@ -189,7 +189,6 @@ void RegisterDirections(CLI::App* app, Context* context) {
   auto flags = std::make_shared<DirectionFlags>();
   auto act = [context, flags](CLI::App* command,
                               int (*function)(const Context&, const DirectionFlags&, Client*)) {
-    AddServerFlags(command, context);
     command->callback([=] {
       context->action = [=] {
         absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(*context);
@@ -206,12 +205,10 @@ void RegisterDirections(CLI::App* app, Context* context) {
                         "SEED/DRAW: the norm-matched control in its place");
   };
   CLI::App* list = directions->add_subcommand("list", "Stored sets, newest first");
-  AddJsonFlag(list, context);
   act(list, List);
   CLI::App* show = directions->add_subcommand("show", "A set with its separation by layer");
   show->add_option("SET", flags->set, "Id or its beginning")->required();
   direction(show);
-  AddJsonFlag(show, context);
   act(show, Show);
   CLI::App* remove = directions->add_subcommand("delete", "Delete a set");
   remove->add_option("SET", flags->set, "The whole id")->required();
@@ -228,7 +225,6 @@ void RegisterDirections(CLI::App* app, Context* context) {
   act(exported, Export);
   CLI::App* import = directions->add_subcommand("import", "Store a set that was exported whole");
   import->add_option("FILE", flags->file, "Safetensors file")->required();
-  AddJsonFlag(import, context);
   act(import, Import);
 }
 

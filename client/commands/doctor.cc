@@ -104,8 +104,6 @@ void RegisterDoctor(CLI::App* app, Context* context) {
       ->envname("STEER_PUSHGATEWAY");
   command->add_option("--output", flags->output, "Folder that results will be written to")
       ->capture_default_str();
-  AddServerFlags(command, context);
-  AddJsonFlag(command, context);
   command->callback([context, flags] {
     context->action = [context, flags] { return Doctor(*context, *flags); };
   });

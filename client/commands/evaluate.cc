@@ -27,7 +27,7 @@ struct EvaluateFlags {
 };
 
 // Counts alone: nothing of a row outlives the call.
-class Tally : public EvaluateSink {
+class Tally : public OutcomeSink {
  public:
   absl::Status OnOutcome(const v1::Outcome& outcome) override {
     ++n;
@@ -140,8 +140,6 @@ void RegisterEvaluate(CLI::App* app, Context* context) {
   command->add_flag("--scores", flags->scores,
                     "Also refusal log-odds and KL at the last prompt position");
   AddEditFlags(command, &flags->edits);
-  AddServerFlags(command, context);
-  AddJsonFlag(command, context);
   command->callback([context, flags] {
     context->action = [context, flags] { return Evaluate(*context, *flags); };
   });

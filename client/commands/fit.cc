@@ -167,14 +167,15 @@ void RegisterFit(CLI::App* app, Context* context) {
   command->add_option("--limit", flags->limit, "Only the first N prompts of each file")
       ->check(CLI::PositiveNumber);
   command
-      ->add_option("--positions", flags->positions, "Positions counted from the end of the prompt")
+      ->add_option("--positions", flags->positions,
+                   "Positions counted from the end of the prompt, as -1,-2")
+      ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   command->add_flag("--drop-states", flags->drop_states,
                     "Do not keep per-prompt states on the server");
   command->add_option("--figure", flags->figure, "Figure to write, .svg or .png; empty for none")
       ->capture_default_str();
-  AddServerFlags(command, context);
-  AddJsonFlag(command, context);
   command->callback(
       [context, flags] { context->action = [context, flags] { return Fit(*context, *flags); }; });
 }

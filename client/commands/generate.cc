@@ -114,8 +114,6 @@ void RegisterGenerate(CLI::App* app, Context* context) {
   command->add_option("--seed", flags->seed, "Of the draws, with a temperature")
       ->capture_default_str();
   AddEditFlags(command, &flags->edits);
-  AddServerFlags(command, context);
-  AddJsonFlag(command, context);
   command->callback([context, flags, prompt] {
     flags->given = prompt->count() > 0;
     context->action = [context, flags] { return Generate(*context, *flags); };

@@ -116,8 +116,6 @@ int Model(const Context& context) {
 void RegisterModel(CLI::App* app, Context* context) {
   CLI::App* command =
       app->add_subcommand("model", "Show the loaded model, its limits and fingerprints");
-  AddServerFlags(command, context);
-  AddJsonFlag(command, context);
   command->callback([context] { context->action = [context] { return Model(*context); }; });
 }
 

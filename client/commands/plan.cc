@@ -185,8 +185,6 @@ void RegisterPlan(CLI::App* app, Context* context) {
   check->add_option("PLAN", flags->path, "YAML plan")->required();
   check->add_flag("--offline", flags->offline, "Ask no server: no limits, tokens or time");
   data_root(check);
-  AddServerFlags(check, context);
-  AddJsonFlag(check, context);
   act(check, Check);
 
   CLI::App* freeze = plan->add_subcommand("freeze", "Write the lock that `run` takes");
@@ -194,13 +192,10 @@ void RegisterPlan(CLI::App* app, Context* context) {
   freeze->add_option("-o,--output", flags->output, "Lock to write (PLAN with .lock.json)");
   freeze->add_flag("--replace", flags->replace, "Replace a lock that differs");
   data_root(freeze);
-  AddServerFlags(freeze, context);
-  AddJsonFlag(freeze, context);
   act(freeze, Freeze);
 
   CLI::App* show = plan->add_subcommand("show", "Show a lock");
   show->add_option("LOCK", flags->path, "Lock")->required();
-  AddJsonFlag(show, context);
   act(show, Show);
 
   CLI::App* splits =

@@ -26,8 +26,8 @@ int Report(const Context& context, const std::string& directory) {
   absl::StatusOr<Outputs> outputs = WriteOutputs(*lock, **log, paths);
   if (!outputs.ok()) return Fail(context, outputs.status(), Source::kInput);
   int printed = context.json ? PrintJson(context, SummaryJson(*lock, outputs->summary))
-                : Print(RenderTable(*lock, outputs->summary)) ? kExitOk
-                                                              : kExitDisk;
+                : Print(Emphasised(context, RenderTable(*lock, outputs->summary))) ? kExitOk
+                                                                                   : kExitDisk;
   if (printed != kExitOk) return printed;
   Say(context, absl::StrCat("report: ", paths.report));
   return outputs->figures.ok() ? kExitOk : Fail(context, outputs->figures, Source::kInput);
@@ -40,7 +40,6 @@ void RegisterReport(CLI::App* app, Context* context) {
   CLI::App* command = app->add_subcommand(
       "report", "Rebuild a run folder's summary, verdict, figures and report from its log");
   command->add_option("DIR", *directory, "Run folder")->required();
-  AddJsonFlag(command, context);
   command->callback([context, directory] {
     context->action = [context, directory] { return Report(*context, *directory); };
   });

@@ -139,19 +139,18 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
   options.attempts = flags.attempts;
   options.stop_soon = [] { return StopSignals() > 0; };
   RunStats stats;
-  absl::StatusOr<RunStats> ran = RunExperiment(lock, DataRoot(flags.data_root, flags.lock), options,
-                                               client->get(), log, &view);
+  absl::Status ran = RunExperiment(lock, DataRoot(flags.data_root, flags.lock), options,
+                                   client->get(), log, &view, &stats);
   view.Finish();
   if (!ran.ok()) {
     view.Push("stopped");
     absl::Status ended = session.WriteEnd(stats, view.retries(), "stopped");
-    int code = Fail(context, ran.status(), Source::kServer);
+    int code = Fail(context, ran, Source::kServer);
     if (!ended.ok() && code != kExitDisk) Fail(context, ended, Source::kInput);
     Say(context, absl::StrCat("what is measured is safe in ", output,
                               "; the same command goes on from there"));
     return code;
   }
-  stats = *std::move(ran);
   absl::StatusOr<Outputs> outputs = WriteOutputs(lock, *log, folder.paths());
   if (!outputs.ok()) return Fail(context, outputs.status(), Source::kInput);
   absl::Status ended =
@@ -160,8 +159,8 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
   view.Push(stats.complete ? "done" : "incomplete");
 
   int printed = context.json ? PrintJson(context, SummaryJson(lock, outputs->summary))
-                : Print(RenderTable(lock, outputs->summary)) ? kExitOk
-                                                             : kExitDisk;
+                : Print(Emphasised(context, RenderTable(lock, outputs->summary))) ? kExitOk
+                                                                                  : kExitDisk;
   Say(context,
       absl::StrCat("figure: ", folder.paths().figure_svg, "\nreport: ", folder.paths().report));
   if (printed != kExitOk) return printed;
@@ -182,6 +181,9 @@ int Run(const Context& context, const RunFlags& flags) {
     Fail(context, gateway.status(), Source::kInput);
     return kExitUsage;
   }
+  // A bad address or certificate is said before a folder is made.
+  absl::Status channel = OpenChannel(context.channel).status();
+  if (!channel.ok()) return Fail(context, channel, Source::kInput);
   std::string output = flags.output.empty() ? DefaultOutput(*lock) : flags.output;
   absl::StatusOr<std::unique_ptr<RunFolder>> folder = RunFolder::Open(output, *lock);
   if (!folder.ok()) return Fail(context, folder.status(), Source::kInput);
@@ -211,8 +213,6 @@ void RegisterRun(CLI::App* app, Context* context) {
                    "Tries of a cell that fails for a reason that may pass")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
-  AddServerFlags(command, context);
-  AddJsonFlag(command, context);
   command->callback(
       [context, flags] { context->action = [context, flags] { return Run(*context, *flags); }; });
 }

@@ -51,8 +51,6 @@ void RegisterTokenize(CLI::App* app, Context* context) {
   CLI::Option* prompt =
       command->add_option("--prompt", flags->prompt, "The prompt (standard input)");
   command->add_option("--system", flags->system, "The system turn");
-  AddServerFlags(command, context);
-  AddJsonFlag(command, context);
   command->callback([context, flags, prompt] {
     flags->given = prompt->count() > 0;
     context->action = [context, flags] { return Tokenize(*context, *flags); };

@@ -92,7 +92,7 @@ std::string BarPanel(const Lock& lock, const Summary& summary) {
   if (!more.empty())
     layers.push_back(
         "$more using 1:2 with points pointtype 6 pointsize 0.5 linecolor rgb '#000000'");
-  if (layers.empty()) layers.push_back("NaN");
+  if (layers.empty()) layers.push_back("-1");  // nothing to draw: an empty frame
   for (size_t i = 0; i < layers.size(); ++i)
     absl::StrAppend(&script, i == 0 ? "plot " : ", ", layers[i]);
   return script + "\n";
@@ -133,9 +133,10 @@ std::string SwingPanel(const Lock& lock, const Summary& summary) {
                       "harmless refusal); ring: chosen'\n"
                       "set xlabel 'layer (direction read at the block''s input)'\nset ylabel "
                       "'swing'\nset xtics autofreq\n"
-                      "set key bottom right\nset yrange [*:*]\nset xrange [0:",
-                      std::max(lock.model_layers, 1), "]\nplot ",
-                      plots.empty() ? "NaN notitle" : plots, "\n");
+                      "set key bottom right\nset yrange [",
+                      plots.empty() ? "0:1" : "*:*",
+                      "]\nset xrange [0:", std::max(lock.model_layers, 1), "]\nplot ",
+                      plots.empty() ? "-1 notitle" : plots, "\n");
 }
 
 }  // namespace
@@ -179,9 +180,9 @@ std::string SeparationFigure(const std::vector<LabelledFit>& fits, int position,
       " noenhanced\n",
       "set xlabel 'layer (direction read at the block''s input)'\nset ylabel 'residual-stream "
       "units'\nplot ",
-      gap.empty() ? "NaN notitle" : gap,
+      gap.empty() ? "[][0:1] -1 notitle" : gap,
       "\nset title 'Cross-validated AUC of the projection'\nset ylabel 'AUC'\n",
-      "set yrange [0:1.05]\nset key bottom right\nplot ", auc.empty() ? "NaN notitle" : auc,
+      "set yrange [0:1.05]\nset key bottom right\nplot ", auc.empty() ? "-1 notitle" : auc,
       "\nunset multiplot\n");
 }
 

@@ -31,7 +31,7 @@ ArmSummary Summarise(const CellRecord& cell) {
   arm.direction_digest = cell.direction_digest;
   double n = static_cast<double>(std::max<size_t>(cell.rows.size(), 1));
   // Sums in row order, so that they are the same on every rebuild.
-  for (const RowOutcome& row : cell.rows) {
+  for (const CellRow& row : cell.rows) {
     arm.quality_ok += row.quality == RowQuality::kOk;
     arm.quality_degenerate += row.quality == RowQuality::kDegenerate;
     arm.quality_not_judged += row.quality == RowQuality::kNotJudged;
@@ -44,7 +44,7 @@ ArmSummary Summarise(const CellRecord& cell) {
 
 std::vector<bool> Refusals(const CellRecord& cell) {
   std::vector<bool> refused;
-  for (const RowOutcome& row : cell.rows) refused.push_back(row.refused);
+  for (const CellRow& row : cell.rows) refused.push_back(row.refused);
   return refused;
 }
 

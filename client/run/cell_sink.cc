@@ -26,8 +26,8 @@ double SixDigits(double value) {
   return absl::SimpleAtod(absl::StrFormat("%.6g", value), &rounded) ? rounded : value;
 }
 
-absl::StatusOr<RowOutcome> ToRow(const v1::Outcome& outcome, const Cell& cell, const Plan& plan) {
-  RowOutcome row;
+absl::StatusOr<CellRow> ToRow(const v1::Outcome& outcome, const Cell& cell, const Plan& plan) {
+  CellRow row;
   if (outcome.refused() != v1::REFUSED_YES && outcome.refused() != v1::REFUSED_NO) {
     return Malformed(cell, "does not say whether it refuses");
   }
@@ -113,7 +113,7 @@ absl::Status CellSink::OnOutcome(const v1::Outcome& outcome) {
   if (outcome.prompt_hash() != PromptsOf(cell)[index].hash) {
     return Malformed(cell, "is of another prompt than the one sent");
   }
-  STEER_ASSIGN_OR_RETURN(RowOutcome row, ToRow(outcome, cell, context_.lock.plan));
+  STEER_ASSIGN_OR_RETURN(CellRow row, ToRow(outcome, cell, context_.lock.plan));
   rows_[outcome.arm()][index] = std::move(row);
   return absl::OkStatus();
 }

@@ -17,7 +17,7 @@
 namespace steer {
 
 // Arm i of the request is cells[i]. One call, one thread.
-class CellSink : public EvaluateSink {
+class CellSink : public OutcomeSink {
  public:
   CellSink(const CellContext& context, const std::vector<Cell>& cells, const RunOptions& options,
            ResultLog* log, RunObserver* observer);
@@ -37,7 +37,7 @@ class CellSink : public EvaluateSink {
   ResultLog* const log_;
   RunObserver* const observer_;
   // [arm][row]; a row's index is its place in the split.
-  std::vector<std::vector<absl::optional<RowOutcome>>> rows_;
+  std::vector<std::vector<absl::optional<CellRow>>> rows_;
   std::vector<int> first_prompt_;  // [arm], index in the request of the arm's first prompt
   std::chrono::steady_clock::time_point mark_;
 };

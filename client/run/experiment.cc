@@ -57,14 +57,13 @@ absl::StatusOr<RunScope> ScopeOf(const Lock& lock, const ResultLog& log) {
   return scope;
 }
 
-absl::StatusOr<RunStats> RunExperiment(const Lock& lock, const std::string& data_root,
-                                       const RunOptions& options, Client* client, ResultLog* log,
-                                       RunObserver* observer) {
-  RunStats stats;
+absl::Status RunExperiment(const Lock& lock, const std::string& data_root,
+                           const RunOptions& options, Client* client, ResultLog* log,
+                           RunObserver* observer, RunStats* stats) {
   STEER_ASSIGN_OR_RETURN(RunScope scope, ScopeOf(lock, *log));
   observer->OnStart(scope.cells, scope.rows, scope.done_cells, scope.done_rows);
-  stats.complete = scope.complete;
-  if (scope.complete) return stats;
+  stats->complete = scope.complete;
+  if (scope.complete) return absl::OkStatus();
 
   STEER_ASSIGN_OR_RETURN(std::vector<SeedSplits> prompts, LoadLockedPrompts(lock, data_root));
   for (const SeedSplits& seed : prompts) {
@@ -75,14 +74,14 @@ absl::StatusOr<RunStats> RunExperiment(const Lock& lock, const std::string& data
       return absl::CancelledError("stopped by the user");
     // Asked anew for each seed: a seed runs on one server, the next may find another with the same
     // model.
-    STEER_ASSIGN_OR_RETURN(stats.model, client->GetModel());
-    STEER_RETURN_IF_ERROR(CheckLockAgainstServer(lock, ToServerFacts(stats.model)));
-    SeedRun run(lock, seed, stats.model, options, client, log, observer, &stats.stage_seconds);
+    STEER_ASSIGN_OR_RETURN(stats->model, client->GetModel());
+    STEER_RETURN_IF_ERROR(CheckLockAgainstServer(lock, ToServerFacts(stats->model)));
+    SeedRun run(lock, seed, stats->model, options, client, log, observer, &stats->stage_seconds);
     STEER_RETURN_IF_ERROR(run.Run());
   }
   STEER_ASSIGN_OR_RETURN(scope, ScopeOf(lock, *log));
-  stats.complete = scope.complete;
-  return stats;
+  stats->complete = scope.complete;
+  return absl::OkStatus();
 }
 
 }  // namespace steer

@@ -38,9 +38,10 @@ struct RunStats {
 // missing. An error means that the run had to stop before its end (StopsTheRun, or the lock, data
 // and server do not belong together); failed cells are not errors: the run goes on and `complete`
 // is false.
-absl::StatusOr<RunStats> RunExperiment(const Lock& lock, const std::string& data_root,
-                                       const RunOptions& options, Client* client, ResultLog* log,
-                                       RunObserver* observer);
+// `stats` is filled as far as the run came, also on an error.
+absl::Status RunExperiment(const Lock& lock, const std::string& data_root,
+                           const RunOptions& options, Client* client, ResultLog* log,
+                           RunObserver* observer, RunStats* stats);
 
 }  // namespace steer
 

@@ -22,7 +22,7 @@ RefusalCount CellRecord::count() const {
   RefusalCount count;
   count.n = static_cast<int64_t>(rows.size());
   count.refused =
-      std::count_if(rows.begin(), rows.end(), [](const RowOutcome& r) { return r.refused; });
+      std::count_if(rows.begin(), rows.end(), [](const CellRow& r) { return r.refused; });
   return count;
 }
 
@@ -71,7 +71,7 @@ Record ToRecord(const CellRecord& cell, Json observed) {
   std::string refused, quality, finish;
   Json tokens = Json::array(), digests = Json::array(), log_odds = Json::array(),
        kl = Json::array();
-  for (const RowOutcome& row : cell.rows) {
+  for (const CellRow& row : cell.rows) {
     refused += row.refused ? 'R' : '-';
     quality += "NOD"[static_cast<int>(row.quality)];
     finish += "ELC"[static_cast<int>(row.finish)];

@@ -57,7 +57,7 @@ struct FitRecord {
 enum class RowQuality { kNotJudged, kOk, kDegenerate };
 enum class RowFinish { kEndOfTurn, kLength, kCertain };
 
-struct RowOutcome {
+struct CellRow {
   bool refused = false;
   RowQuality quality = RowQuality::kNotJudged;
   RowFinish finish = RowFinish::kEndOfTurn;
@@ -65,7 +65,7 @@ struct RowOutcome {
   double refusal_log_odds = 0;  // nats
   double kl = 0;                // nats
   std::string token_digest;
-  friend bool operator==(const RowOutcome&, const RowOutcome&) = default;
+  friend bool operator==(const CellRow&, const CellRow&) = default;
 };
 
 // The part of a receipt that the same cell always repeats.
@@ -91,7 +91,7 @@ struct CellRecord {
   std::string set_id;            // empty for a baseline
   std::string direction_digest;  // likewise
   std::string numeric_fingerprint;
-  std::vector<RowOutcome> rows;  // in the order of the split
+  std::vector<CellRow> rows;  // in the order of the split
   CellReceipt receipt;
   bool scores = false;  // log-odds and KL were asked for
   RefusalCount count() const;

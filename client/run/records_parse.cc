@@ -73,7 +73,7 @@ int IndexOf(absl::string_view letters, char letter) {
 }
 
 absl::Status ParseRows(const Json& object, const std::string& key, bool scores,
-                       std::vector<RowOutcome>* rows) {
+                       std::vector<CellRow>* rows) {
   Reader reader(object, key);
   std::string refused = reader.String("refused");
   std::string quality = reader.String("quality");
@@ -97,7 +97,7 @@ absl::Status ParseRows(const Json& object, const std::string& key, bool scores,
       reader.Fail("rows");
       break;
     }
-    RowOutcome row;
+    CellRow row;
     row.refused = refused[i] == 'R';
     row.quality = static_cast<RowQuality>(q);
     row.finish = static_cast<RowFinish>(f);

@@ -142,18 +142,17 @@ absl::Status ResultLog::Append(Record record) {
                                   "does not compute what it did; start a new folder"));
   }
   STEER_ASSIGN_OR_RETURN(std::string line, Encode(record));
-  STEER_RETURN_IF_ERROR(Failpoint("run.log.before_append"));
+  STEER_RETURN_IF_ERROR(DiskError(Failpoint("run.log.before_append"), "cannot write a result"));
   absl::Status written = WriteLine(line);
   if (!written.ok()) {
     broken_ = true;
     // Best effort: a half-written line would be cut off at the next start anyway.
-    if (ftruncate(fd_, size_) != 0) return written;
-    return written;
+    return ftruncate(fd_, size_) == 0 ? written : Annotate(written, "half a record is left");
   }
   size_ += static_cast<int64_t>(line.size());
   by_key_[record.key] = records_.size();
   records_.push_back(std::move(record));
-  return Failpoint("run.log.after_append");
+  return DiskError(Failpoint("run.log.after_append"), "cannot write a result");
 }
 
 absl::Status ResultLog::WriteLine(const std::string& line) {

@@ -12,7 +12,7 @@
 namespace steer {
 namespace {
 
-class Recorder : public EvaluateSink {
+class Recorder : public OutcomeSink {
  public:
   absl::Status OnOutcome(const v1::Outcome& outcome) override {
     EXPECT_TRUE(rows[outcome.arm()].insert(outcome.prompt()).second);

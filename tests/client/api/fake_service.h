@@ -26,6 +26,7 @@ struct FakeBehaviour {
   int best_layer = 3;
   std::set<int> unusable_layers = {0};
   double baseline_refusal = 0.95;  // of harmful prompts
+  std::string model_fingerprint = std::string(64, 'a');
   std::string numeric_fingerprint = std::string(64, 'b');
   v1::Limits limits;         // filled by the constructor
   bool round_robin = false;  // rows of all arms interleaved, as a batching engine sends them

@@ -62,8 +62,11 @@ class RunFixture : public ::testing::Test {
     log_ = *std::move(log);
     RunOptions options = options_;
     options.attempt_wait = absl::Milliseconds(1);
-    return RunExperiment(*lock_, folder_.path(), options, MakeClient().get(), log_.get(),
-                         &observer_);
+    RunStats stats;
+    absl::Status status = RunExperiment(*lock_, folder_.path(), options, MakeClient().get(),
+                                        log_.get(), &observer_, &stats);
+    if (!status.ok()) return status;
+    return stats;
   }
 
   int control_draws_ = 1;
