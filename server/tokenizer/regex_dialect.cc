@@ -234,7 +234,8 @@ class Translator {
       end = digits_end;
     }
     absl::string_view digits = in_.substr(digits_begin, digits_end - digits_begin);
-    if (digits.empty() || digits.size() > 6 ||
+    bool short_u = kind == 'u' && digits.size() != 4;
+    if (short_u || digits.empty() || digits.size() > 6 ||
         !std::all_of(digits.begin(), digits.end(), absl::ascii_isxdigit)) {
       return Error(begin, absl::StrCat("\\", std::string(1, kind), " without hexadecimal digits"));
     }

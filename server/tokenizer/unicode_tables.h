@@ -1,6 +1,6 @@
-// Where the `tokenizers` library's Unicode differs from version 14, which PCRE2 10.42 and
-// utf8proc 2.8 carry. Sorted tables, made by tests/golden/tokenizer/make_unicode_tables.py; read
-// through unicode.h.
+// Where the `tokenizers` library's Unicode differs from version 14 (PCRE2 10.42) and version 15
+// (utf8proc 2.8). Sorted tables, made by tests/golden/tokenizer/make_unicode_tables.py; read through
+// unicode.h.
 #ifndef STEER_SERVER_TOKENIZER_UNICODE_TABLES_H_
 #define STEER_SERVER_TOKENIZER_UNICODE_TABLES_H_
 

@@ -82,5 +82,5 @@ def code_point_text(first):
     for c in range(first, first + 1024):
         if not 0xD800 <= c <= 0xDFFF:
             s = chr(c)
-            out += "a'%sa %s1%s%s! %s\n" % (s, s, s, s, s)
+            out += "a'%sa %s1%s\n" % (s, s, s)
     return out

@@ -1,11 +1,12 @@
-"""Writes server/tokenizer/unicode_tables.cc: where the `tokenizers` library's Unicode differs from version 14.
+"""Writes server/tokenizer/unicode_tables.cc: where the `tokenizers` library's Unicode differs from what PCRE2 and utf8proc carry.
 
-PCRE2 10.42, utf8proc 2.8 and this Python's unicodedata all carry Unicode 14.0. The library carries three other versions at once: its regex
-engine (Oniguruma), its Rust standard library (numbers, lower case) and its normalisation crate. Every table below is found by asking the
-library about every code point, never by reading the Unicode database.
+PCRE2 10.42 and this Python's unicodedata carry Unicode 14.0, utf8proc 2.8 carries 15.0 and is asked itself. The library carries three
+other versions at once: its regex engine (Oniguruma), its Rust standard library (numbers, lower case) and its normalisation crate. Every
+table below is found by asking the library about every code point, never by reading the Unicode database.
 
     python tests/golden/tokenizer/make_unicode_tables.py server/tokenizer/unicode_tables.cc
 """
+import ctypes
 import sys
 import unicodedata
 
@@ -77,23 +78,41 @@ def lower_changes():
     return out
 
 
+UTF8PROC = ctypes.CDLL("libutf8proc.so.2")
+FREE = ctypes.CDLL(None).free
+FREE.argtypes = [ctypes.c_void_p]
+OPTIONS = {"NFC": 2 | 8, "NFD": 2 | 16, "NFKC": 2 | 4 | 8, "NFKD": 2 | 4 | 16}
+UTF8PROC.utf8proc_map.restype = ctypes.c_ssize_t
+UTF8PROC.utf8proc_map.argtypes = [ctypes.c_char_p, ctypes.c_ssize_t, ctypes.POINTER(ctypes.c_void_p), ctypes.c_int]
+
+
+def utf8proc(form, text):
+    out = ctypes.c_void_p()
+    data = text.encode()
+    length = UTF8PROC.utf8proc_map(data, len(data), ctypes.byref(out), OPTIONS[form])
+    assert length >= 0
+    result = ctypes.string_at(out, length).decode()
+    FREE(out)
+    return result
+
+
 def inert():
     """Code points that the library's older normalisation data treats as plain characters, and the second halves of pairs that it does
     not compose: at each of them text falls into parts that are normalised alone."""
     found = set()
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
         for c, text in map_each(getattr(normalizers, form)()).items():
-            if text != unicodedata.normalize(form, chr(c)):
+            if text != utf8proc(form, chr(c)):
                 assert text == chr(c), hex(c)
                 found.add(c)
-                found.update(ord(x) for x in unicodedata.normalize("NFD", chr(c))[1:])
+                found.update(ord(x) for x in utf8proc("NFD", chr(c))[1:])
     nfd = normalizers.NFD()
     points = [c for c in POINTS if c != 10]
 
     def disagree(make, candidates):
         texts = [make(chr(c)) for c in candidates]
         got = nfd.normalize_str("\n".join(texts)).split("\n")
-        return {c for c, t, g in zip(candidates, texts, got) if g != unicodedata.normalize("NFD", t)}
+        return {c for c, t, g in zip(candidates, texts, got) if g != utf8proc("NFD", t)}
 
     found |= disagree(lambda c: "a\u0345" + c, points) | disagree(lambda c: "a" + c + "\u0334", points)
     marks = [c for c in points if unicodedata.combining(chr(c)) and c not in found]
@@ -137,4 +156,5 @@ def main():
         out.write("\n".join(lines))
 
 
-main()
+if __name__ == "__main__":
+    main()
