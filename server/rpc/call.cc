@@ -44,8 +44,10 @@ void Call::Cancel(const absl::Status& cause) {
 }
 
 void Call::ClientGone() {
-  // gRPC reports a passed deadline as a cancellation.
-  Cancel(absl::Now() >= control_->deadline
+  // gRPC reports a passed deadline as a cancellation, and the client's clock may be a little ahead
+  // of what we read from its rounded timeout.
+  const absl::Duration slack = absl::Milliseconds(20) + (control_->deadline - arrival_) / 100;
+  Cancel(absl::Now() >= control_->deadline - slack
              ? DeadlineError()
              : MakeError(absl::StatusCode::kCancelled, "CLIENT_CANCELLED",
                          "the client cancelled the call"));

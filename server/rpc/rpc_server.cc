@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "common/errors.h"
 #include "common/status_macros.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/impl/server_builder_option.h"
+#include "grpcpp/impl/server_builder_plugin.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "server/rpc/service.h"
@@ -18,6 +21,19 @@ namespace {
 
 // How long cancelled calls have to end before their connections are closed.
 constexpr absl::Duration kCancelGrace = absl::Seconds(5);
+
+// Linking the reflection library switches it on for every server of the process; this takes it out.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->erase(std::remove_if(plugins->begin(), plugins->end(),
+                                  [](const auto& plugin) {
+                                    return plugin->name() == "proto_server_reflection";
+                                  }),
+                   plugins->end());
+  }
+};
 
 void SetBuilderOptions(const RpcServerOptions& options, grpc::ServerBuilder* builder) {
   const int64_t max_request = options.service.max_request_bytes;
@@ -34,6 +50,7 @@ void SetBuilderOptions(const RpcServerOptions& options, grpc::ServerBuilder* bui
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                               options.service.max_concurrent_calls + 64);
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
+  if (!options.reflection) builder->SetOption(std::make_unique<WithoutReflection>());
   // Two servers on one port would each get some of the connections.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
@@ -49,7 +66,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
                          MakeServerCredentials(options.listen));
   // Process-wide switches of gRPC, read by BuildAndStart.
   grpc::EnableDefaultHealthCheckService(true);
-  if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   std::unique_ptr<RpcServer> server(new RpcServer(std::move(options), metrics, audit));
   server->service_ = std::make_unique<SteerServiceImpl>(&server->state_);
   grpc::ServerBuilder builder;
@@ -86,6 +103,7 @@ void RpcServer::Serve(Engine* engine) {
 }
 
 void RpcServer::UpdateHealth() {
+  if (server_ == nullptr) return;
   bool healthy = phase_ == Phase::kServing;
   if (Engine* engine = state_.engine.load(std::memory_order_acquire); engine != nullptr) {
     const absl::Time beat = engine->last_heartbeat();

@@ -1,0 +1,113 @@
+#include "server/telemetry/metrics_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "common/errors.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "prometheus/registry.h"
+#include "server/telemetry/metrics.h"
+
+namespace steer {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr MethodName kMethods[] = {{"Look", CallKind::kUnary}};
+
+int Dial(int port) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  return fd;
+}
+
+// The body of GET /metrics.
+std::string Scrape(int port) {
+  const int fd = Dial(port);
+  const std::string request = "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
+  EXPECT_EQ(write(fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
+  std::string answer;
+  char buffer[4096];
+  for (ssize_t n; (n = read(fd, buffer, sizeof(buffer))) > 0;) answer.append(buffer, n);
+  close(fd);
+  EXPECT_THAT(answer, HasSubstr("200 OK"));
+  return answer.substr(answer.find("\r\n\r\n") + 4);
+}
+
+TEST(MetricsServerTest, ServesTheRegistryAndTheProcess) {
+  Metrics metrics("s", kMethods, "v");
+  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_GT((*server)->port(), 0);
+  metrics.OnRow(RowKind::kFit, 1, 2, 3);
+  const std::string text = Scrape((*server)->port());
+  for (const char* name : {"steer_rows_total{kind=\"fit\"} 1\n", "\nprocess_cpu_seconds_total ",
+                           "\nprocess_resident_memory_bytes ", "\nprocess_open_fds ",
+                           "\nprocess_start_time_seconds "}) {
+    EXPECT_THAT(text, HasSubstr(name));
+  }
+  const size_t at = text.find("\nprocess_start_time_seconds ") + 28;
+  const double now = static_cast<double>(time(nullptr));
+  EXPECT_NEAR(std::atof(text.c_str() + at), now, 600);
+}
+
+TEST(MetricsServerTest, HalfOpenConnectionsDoNotHoldUpAScrape) {
+  Metrics metrics("s", kMethods, "v");
+  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  ASSERT_TRUE(server.ok());
+  const int first = Dial((*server)->port());
+  const int second = Dial((*server)->port());
+  const absl::Time start = absl::Now();
+  Scrape((*server)->port());
+  EXPECT_LT(absl::Now() - start, absl::Seconds(5));
+  close(first);
+  close(second);
+}
+
+TEST(MetricsServerTest, ABusyPortOrBadAddressIsAClearError) {
+  Metrics metrics("s", kMethods, "v");
+  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  ASSERT_TRUE(server.ok());
+  const std::string taken = absl::StrCat("127.0.0.1:", (*server)->port());
+  for (const std::string& address : {taken, std::string("nonsense")}) {
+    const auto refused = MetricsServer::Start(address, metrics.registry());
+    ASSERT_FALSE(refused.ok()) << address;
+    EXPECT_EQ(ReasonOf(refused.status()), "METRICS_ADDRESS_UNAVAILABLE");
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(address));
+  }
+}
+
+TEST(MetricsServerTest, PromtoolHasNoFindings) {
+  if (std::system("command -v promtool > /dev/null") != 0) GTEST_SKIP() << "promtool is not here";
+  Metrics metrics("s", kMethods, "v");
+  metrics.SetModel("m", "llama", "cpu", "float32", "f");
+  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  ASSERT_TRUE(server.ok());
+  Scrape((*server)->port());  // the exposer counts its own scrapes from the first on
+  const std::string path =
+      std::filesystem::temp_directory_path() / absl::StrCat("steer_metrics_", getpid(), ".txt");
+  std::ofstream(path) << Scrape((*server)->port());
+  FILE* pipe = popen(absl::StrCat("promtool check metrics < ", path, " 2>&1").c_str(), "r");
+  ASSERT_NE(pipe, nullptr);
+  std::string findings;
+  char buffer[512];
+  while (fgets(buffer, sizeof(buffer), pipe) != nullptr) findings += buffer;
+  EXPECT_EQ(pclose(pipe), 0);
+  EXPECT_EQ(findings, "");
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace steer
