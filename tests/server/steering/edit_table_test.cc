@@ -177,7 +177,9 @@ TEST_P(EditKernels, EqualTheFormulaAndLeaveOtherTokensAlone) {
           }
           EXPECT_NEAR(tally.largest_residual, std::sqrt(left) / Norm(after), 1e-6);
           // Contract 2. Nothing is left where a full basis was ablated, so there is no ratio then.
-          if (is_float && edit->ablated > 0 && hidden > 16) EXPECT_LE(tally.largest_residual, 1e-5);
+          if (is_float && edit->ablated > 0 && hidden > 16) {
+            EXPECT_LE(tally.largest_residual, 1e-5);
+          }
         }
         EXPECT_EQ(applied, expected);
       }
