@@ -49,20 +49,28 @@ class RegexPattern : public Pattern {
     // All of a search's state is its own: match data must not be shared between threads.
     MatchContext context(pcre2_match_context_create(nullptr));
     MatchData data(pcre2_match_data_create(1, nullptr));
-    JitStack stack(pcre2_jit_stack_create(32 << 10, 8 << 20, nullptr));
-    if (context == nullptr || data == nullptr || stack == nullptr) {
+    if (context == nullptr || data == nullptr) {
       return absl::ResourceExhaustedError("no memory for a regex search");
     }
-    pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
     pcre2_set_match_limit(context.get(), static_cast<uint32_t>(std::min<uint64_t>(
                                              10'000'000 + 64 * uint64_t{text.size()}, UINT32_MAX)));
     pcre2_set_heap_limit(context.get(), 1 << 18);  // KiB
 
+    JitStack stack;  // made when a match first needs it
     size_t from = 0, covered = 0;
     size_t last_end = SIZE_MAX;  // of the match before
     while (from <= text.size()) {
       int rc = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
                            from, PCRE2_NO_UTF_CHECK, data.get(), context.get());
+      if (rc == PCRE2_ERROR_JIT_STACKLIMIT && stack == nullptr) {
+        // The 32 KiB of the thread's stack that a match may use are too few: the same again with
+        // more. Most pieces are words, and mapping this for each would take longer than searching
+        // it.
+        stack.reset(pcre2_jit_stack_create(64 << 10, 8 << 20, nullptr));
+        if (stack == nullptr) return absl::ResourceExhaustedError("no memory for a regex search");
+        pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+        continue;
+      }
       if (rc == PCRE2_ERROR_NOMATCH) break;
       if (rc < 0) {
         return MakeError(
