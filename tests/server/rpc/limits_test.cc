@@ -93,8 +93,9 @@ TEST_F(LimitsTest, CancellationReachesTheEngineAndFreesTheCall) {
 TEST_F(LimitsTest, TheClientsDeadlineEndsTheWork) {
   engine_->Block(true);
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Milliseconds(150)));
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(2)));
   auto reader = stub_->Generate(&context, GenerateRequestOf("a"));
+  ASSERT_TRUE(WaitFor([&] { return engine_->jobs_submitted() == 1; }));
   grpc::Status status;
   ReadAll(reader.get(), &status);
   EXPECT_EQ(status.error_code(), grpc::DEADLINE_EXCEEDED);
