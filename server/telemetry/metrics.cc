@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
@@ -185,7 +187,7 @@ Metrics::Metrics(absl::string_view service, absl::Span<const MethodName> methods
       f.outcomes[r][q] = &outcomes.Add({{"refused", refused[r]}, {"quality", quality[q]}});
     }
   }
-  for (const char* where : {"state", "logit", "direction", "score"}) {
+  for (const char* where : {"states", "logits", "direction", "scores"}) {
     f.nonfinite.Add({{"where", where}});
   }
   BuildGauge()
@@ -262,7 +264,9 @@ void Metrics::OnLoad(int64_t rows_waiting, int64_t rows_running, int64_t kv_toke
 }
 
 void Metrics::OnNonFinite(absl::string_view where) {
-  families_->nonfinite.Add({{"where", std::string(where)}}).Increment();
+  // The engine names the reason of the error, NON_FINITE_LOGITS; labels are plain words.
+  absl::ConsumePrefix(&where, "NON_FINITE_");
+  families_->nonfinite.Add({{"where", absl::AsciiStrToLower(where)}}).Increment();
 }
 
 const std::shared_ptr<prometheus::Registry>& Metrics::registry() const {

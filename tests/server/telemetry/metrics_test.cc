@@ -24,7 +24,7 @@ TEST(MetricsTest, KnownLabelsStartAtZero) {
         "steer_rows_total{kind=\"reference\"} 0\n", "steer_steps_total{kind=\"prefill\"} 0\n",
         "steer_step_seconds_count{kind=\"decode\"} 0\n",
         "steer_outcomes_total{quality=\"degenerate\",refused=\"yes\"} 0\n",
-        "steer_nonfinite_total{where=\"logit\"} 0\n", "steer_ready 0\n",
+        "steer_nonfinite_total{where=\"logits\"} 0\n", "steer_ready 0\n",
         "steer_build_info{version=\"9.9\"} 1\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
@@ -62,7 +62,7 @@ TEST(MetricsTest, Engine) {
   observer.OnOutcome(false, true, true);
   observer.OnOutcome(false, false, false);
   observer.OnLoad(5, 6, 7);
-  observer.OnNonFinite("state");
+  observer.OnNonFinite("NON_FINITE_STATES");
   observer.OnNonFinite("elsewhere");
   const std::string text = metrics.Text();
   for (const char* line :
@@ -75,7 +75,7 @@ TEST(MetricsTest, Engine) {
         "steer_outcomes_total{quality=\"degenerate\",refused=\"no\"} 1\n",
         "steer_outcomes_total{quality=\"not_judged\",refused=\"no\"} 1\n", "steer_rows_waiting 5\n",
         "steer_rows_running 6\n", "steer_kv_tokens_used 7\n",
-        "steer_nonfinite_total{where=\"state\"} 1\n",
+        "steer_nonfinite_total{where=\"states\"} 1\n",
         "steer_nonfinite_total{where=\"elsewhere\"} 1\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
