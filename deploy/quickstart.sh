@@ -28,10 +28,10 @@ exec 9>"$work/.quickstart.lock"
 flock -n 9 || { echo "quickstart.sh: another quickstart of this variant is running" >&2; exit 1; }
 
 if [ "$fresh" = yes ]; then rm -rf "$work/run" "$work/plan.lock"; fi
-"$build/server/planted/steer-planted" --variant "$variant" --seed 0 --out "$work/model" >&2
+"$build/server/planted/steer-planted" --variant "$variant" --seed 0 --out "$work/planted-$variant" >&2
 
 rm -f "$work/ports.json"
-"$build/server/steerd" --model "$work/model" --dtype float32 --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --store "$work/directions" \
+"$build/server/steerd" --model "$work/planted-$variant" --dtype float32 --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --store "$work/directions" \
   --port-file "$work/ports.json" 2>"$work/steerd.log" &
 server=$!
 # shellcheck disable=SC2317  # called by the trap
@@ -48,13 +48,13 @@ while [ ! -s "$work/ports.json" ]; do
   sleep 0.1
   waited=$((waited + 1))
 done
-address=127.0.0.1:$(sed -n 's/.*"grpc":[ ]*\([0-9]*\).*/\1/p' "$work/ports.json")
+address=127.0.0.1:$(sed -n 's/.*"grpc_port":[ ]*\([0-9]*\).*/\1/p' "$work/ports.json")
 
 steerctl=$build/client/steerctl
 if [ ! -f "$work/plan.lock" ]; then
-  "$steerctl" --server "$address" plan freeze "$root/deploy/plans/planted-$variant.yaml" --data-root "$work/model" --output "$work/plan.lock" >&2
+  "$steerctl" --server "$address" plan freeze "$root/deploy/plans/planted-$variant.yaml" --data-root "$work/planted-$variant" --output "$work/plan.lock" >&2
 fi
-"$steerctl" --server "$address" run "$work/plan.lock" --data-root "$work/model" --output "$work/run"
+"$steerctl" --server "$address" run "$work/plan.lock" --data-root "$work/planted-$variant" --output "$work/run"
 echo
 echo "figure  $work/run/figure.png"
 echo "report  $work/run/report.html"

@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/errors.h"
 #include "common/status_macros.h"
 
 namespace steer {
@@ -55,6 +57,12 @@ std::unique_ptr<Row> FitCall::NextRow() {
 absl::Status FitCall::OnRowDone(Row& row) {
   auto harmful = static_cast<int64_t>(job_.harmful.size());
   bool is_harmful = row.prompt < harmful;
+  int64_t expected = static_cast<int64_t>(job_.positions.size()) * (2 * facts_.layers + 1);
+  if (row.captures != expected) {
+    return MakeError(absl::StatusCode::kInternal, "CAPTURE_COUNT_MISMATCH",
+                     absl::StrCat("a prompt was to yield ", expected, " states and yielded ",
+                                  row.captures, "; nothing of the fit is valid"));
+  }
   STEER_RETURN_IF_ERROR(fit_.AddPrompt(is_harmful ? PromptClass::kHarmful : PromptClass::kHarmless,
                                        is_harmful ? row.prompt : row.prompt - harmful, row.states));
   ++done_;

@@ -29,6 +29,8 @@ struct Row {
   // [positions, sites, hidden] then.
   const std::vector<int>* capture_positions = nullptr;
   std::vector<float> states;
+  int64_t captures =
+      0;  // (position, site) pairs copied into `states`, counted by the hook that copies
 
   // Progress.
   int64_t kv_begin = -1;

@@ -41,6 +41,7 @@ void StepHook::OnStream(int site, at::Tensor& x) {
     at::Tensor state = x.select(0, capture.token).to(at::kCPU, at::kFloat).contiguous();
     std::memcpy(capture.destination + site * hidden_, state.const_data_ptr<float>(),
                 static_cast<size_t>(hidden_) * sizeof(float));
+    ++*capture.count;
   }
 }
 

@@ -12,10 +12,12 @@
 
 namespace steer {
 
-// Copy the states of token `token` at every site to destination[site * hidden ...], float32.
+// Copy the states of token `token` at every site to destination[site * hidden ...], float32, and
+// count each copy.
 struct CaptureRequest {
   int64_t token;
   float* destination;
+  int64_t* count;
 };
 
 class StepHook : public SiteHook {

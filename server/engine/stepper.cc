@@ -69,7 +69,8 @@ void Stepper::Forward(const std::vector<Token>& tokens, const std::vector<StepRo
     entries[t] = tokens[t].row->EntryFor(tokens[t].index);
     float* destination =
         CaptureDestination(*tokens[t].row, tokens[t].index, config.sites(), config.hidden);
-    if (destination != nullptr) captures.push_back({static_cast<int64_t>(t), destination});
+    if (destination != nullptr)
+      captures.push_back({static_cast<int64_t>(t), destination, &tokens[t].row->captures});
   }
   StepHook hook(config.sites(), config.hidden, on_cpu_, std::move(entries), std::move(captures));
   bool use_hook = hook.active() && !FailpointSkips("engine.skip_step_edits");

@@ -37,8 +37,12 @@ TEST(Extents, RandomUseKeepsTheInvariants) {
       ASSERT_GE(*begin, 0);
       ASSERT_LE(*begin + length, 1000);
       auto next = held.lower_bound(*begin);
-      if (next != held.end()) ASSERT_GE(next->first, *begin + length);
-      if (next != held.begin()) ASSERT_LE(std::prev(next)->first + std::prev(next)->second, *begin);
+      if (next != held.end()) {
+        ASSERT_GE(next->first, *begin + length);
+      }
+      if (next != held.begin()) {
+        ASSERT_LE(std::prev(next)->first + std::prev(next)->second, *begin);
+      }
       held[*begin] = length;
       used += length;
     } else if (!held.empty()) {

@@ -17,13 +17,15 @@ TEST(Sampler, GreedyTakesTheLowestOfEqualLogits) {
 }
 
 TEST(Sampler, NonFiniteLogitsAreAnError) {
-  for (float bad : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::nanf("")}) {
+  for (float bad : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                    std::nanf("")}) {
     std::vector<float> logits = {0, bad, 1};
     EXPECT_EQ(ReasonOf(ChooseToken(logits, {}, {}, {}).status()), "NON_FINITE_LOGITS");
   }
 }
 
-// As transformers' RepetitionPenaltyLogitsProcessor: negative logits are multiplied, positive ones divided, each id once.
+// As transformers' RepetitionPenaltyLogitsProcessor: negative logits are multiplied, positive ones
+// divided, each id once.
 TEST(Sampler, RepetitionPenaltyCountsEachIdOnce) {
   DecodeSpec spec;
   spec.repetition_penalty = 1.5;

@@ -10,7 +10,8 @@ namespace {
 // Hands out rows of given prompt lengths.
 class FakeCall : public Call {
  public:
-  FakeCall(std::vector<int> lengths, int32_t new_tokens) : Call(std::make_shared<CallControl>()), new_tokens_(new_tokens) {
+  FakeCall(std::vector<int> lengths, int32_t new_tokens)
+      : Call(std::make_shared<CallControl>()), new_tokens_(new_tokens) {
     for (int length : lengths) prompts_.emplace_back(length, 0);
   }
   std::unique_ptr<Row> NextRow() override {

@@ -1,0 +1,76 @@
+// A temporary folder with a planted checkpoint, a plan, and the real steerd and steerctl on
+// loopback.
+#ifndef STEER_TESTS_INTEGRATION_SCENARIO_H_
+#define STEER_TESTS_INTEGRATION_SCENARIO_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/json.h"
+#include "tests/integration/process.h"
+
+namespace steer {
+
+using Environment = std::map<std::string, std::string>;
+
+struct CommandResult {
+  ProcessEnd end;
+  std::string out;
+  std::string err;
+};
+
+class Scenario {
+ public:
+  // Makes the checkpoint of `variant` and `seed` (shared between scenarios of one test program: it
+  // is only read).
+  explicit Scenario(const std::string& variant, int seed = 0);
+  ~Scenario();
+
+  const std::string& folder() const { return folder_; }
+  const std::string& model() const { return model_; }
+  std::string address() const;
+  int metrics_port() const { return metrics_port_; }
+  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+
+  // Starts steerd and waits until it serves (at most 60 s). The first start picks the ports; later
+  // ones take the same, so that clients find it again. False, with the log in server_log(), if it
+  // ended instead.
+  bool StartServer(const Environment& environment = {}, const std::vector<std::string>& flags = {});
+  Process& server() { return *server_; }
+  // SIGTERM, and waits.
+  ProcessEnd StopServer();
+  std::string server_log() const;
+
+  // steerctl --server <address> <arguments>.
+  CommandResult Ctl(const std::vector<std::string>& arguments, const Environment& environment = {},
+                    absl::Duration timeout = absl::Minutes(2));
+  // The same, not waited for; output goes to <folder>/<name>.out and .err.
+  std::unique_ptr<Process> StartCtl(const std::vector<std::string>& arguments,
+                                    const std::string& name, const Environment& environment = {});
+
+  // Writes a small plan over the planted prompts and freezes it; the lock's path. Records a test
+  // failure and returns "" on error.
+  std::string FreezeSmallPlan(const std::string& name, int train = 24, int validation = 8,
+                              int test = 12, const std::string& seeds = "[0]");
+  std::vector<std::string> RunArguments(const std::string& lock, const std::string& output) const;
+
+  // The value that a line of /metrics starting with `series` has; -1 if there is none.
+  double Metric(const std::string& series) const;
+  std::string MetricsPage() const;
+
+ private:
+  std::string folder_, model_;
+  int port_ = 0, metrics_port_ = 0, commands_ = 0;
+  std::unique_ptr<Process> server_;
+};
+
+// The file's text, or a test failure and "".
+std::string MustRead(const std::string& path);
+Json MustReadJson(const std::string& path);
+
+}  // namespace steer
+
+#endif  // STEER_TESTS_INTEGRATION_SCENARIO_H_
