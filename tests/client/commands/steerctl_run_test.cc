@@ -43,7 +43,7 @@ class Steerctl : public ::testing::Test {
                     const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments = {
         "run",        lock(), "--output", folder_ / output, "--server", service_.address(),
-        "--patience", "5"};
+        "--patience", "60"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return RunSteerctl(arguments, options);
   }
@@ -187,7 +187,7 @@ TEST_F(Steerctl, AServerThatRestartsInTheMiddleIsWaitedFor) {
     absl::SleepFor(absl::Milliseconds(500));
     service_.Start();
   });
-  ProcessResult run = Run("restarted", {}, {"--patience", "60"});
+  ProcessResult run = Run("restarted");
   restart.join();
   EXPECT_EQ(run.exit_code, kExitOk) << run.err;
   ExpectSame("restarted", expected);
