@@ -86,7 +86,7 @@ std::string BarPanel(const Lock& lock, const Summary& summary) {
   if (!bars.empty()) {
     layers.push_back("$bars using 1:2:5:6 with boxes linecolor rgb variable");
     layers.push_back(
-        "$bars using 1:2:3:4 with yerrorbars linecolor rgb '#000000' pointtype 0 linewidth 1.5");
+        "$bars using 1:2:3:4 with yerrorbars linecolor rgb '#000000' pointtype -1 linewidth 1.5");
     layers.push_back("$labels using 1:($2+0.035):3 with labels noenhanced font ',10'");
   }
   if (!more.empty())
@@ -128,15 +128,15 @@ std::string SwingPanel(const Lock& lock, const Summary& summary) {
                             s, colour);
     }
   }
-  return absl::StrCat(data,
-                      "set title 'Validation swing by layer (drop in harmful refusal + rise in "
-                      "harmless refusal); ring: chosen'\n"
-                      "set xlabel 'layer (direction read at the block''s input)'\nset ylabel "
-                      "'swing'\nset xtics autofreq\n"
-                      "set key bottom right\nset yrange [",
-                      plots.empty() ? "0:1" : "*:*",
-                      "]\nset xrange [0:", std::max(lock.model_layers, 1), "]\nplot ",
-                      plots.empty() ? "-1 notitle" : plots, "\n");
+  return absl::StrCat(
+      data,
+      "set title 'Validation swing by layer (drop in harmful refusal + rise in "
+      "harmless refusal); ring: chosen'\n"
+      "set xlabel 'layer (direction read at the block''s input)'\nset ylabel "
+      "'swing'\nset xtics autofreq\n"
+      "set key bottom right\nset ytics autofreq\nset offsets graph 0, 0, 0.06, 0.06\nset yrange [",
+      plots.empty() ? "0:1" : "*:*", "]\nset xrange [0:", std::max(lock.model_layers, 1),
+      "]\nplot ", plots.empty() ? "-1 notitle" : plots, "\n");
 }
 
 }  // namespace
