@@ -70,18 +70,19 @@ std::string BarPanel(const Lock& lock, const Summary& summary) {
   for (const SeedSummary& seed : summary.seeds) {
     absl::StrAppend(&seed_list, seed_list.empty() ? "" : ", ", seed.seed);
   }
-  absl::StrAppend(&script, "set title ",
-                  GnuplotQuote(absl::StrCat("Refusal by arm: ", lock.plan.model_name, ", verdict ",
-                                            VerdictName(summary.overall))),
-                  " noenhanced\nset ylabel 'refusal rate'\nset yrange [0:1.16]\nset ytics "
-                  "0,0.25,1\nset xrange [-0.6:6.6]\n",
-                  "set xtics ('baseline' 0, 'ablate fitted' 1, 'ablate control' 2, 'baseline' 4, "
-                  "'add fitted' 5, 'add control' 6)\n",
-                  "set xlabel ",
-                  GnuplotQuote(absl::StrCat(
-                      "harmful prompts (left), harmless prompts (right); bars of one arm: seeds ",
-                      seed_list, "; Wilson 95 % intervals, refusals/prompts")),
-                  " noenhanced\nset style fill solid 0.9 noborder\nunset key\n");
+  absl::StrAppend(
+      &script, "set title ",
+      GnuplotQuote(absl::StrCat("Refusal by arm: ", lock.plan.model_name, ", verdict ",
+                                VerdictName(summary.overall))),
+      " noenhanced\nset ylabel 'refusal rate'\nset yrange [0:1.16]\nset ytics "
+      "0,0.25,1\nset xrange [-0.6:6.6]\n",
+      "set xtics ('baseline' 0, 'ablate fitted' 1, 'ablate control' 2, 'baseline' 4, "
+      "'add fitted' 5, 'add control' 6)\n",
+      "set xlabel ",
+      GnuplotQuote(
+          absl::StrCat("harmful prompts (left), harmless prompts (right); bars of one arm: seeds ",
+                       seed_list, "; Wilson 95 % intervals, refusals/prompts")),
+      " noenhanced\nset style fill solid 0.9 noborder\nset pointintervalbox 0\nunset key\n");
   std::vector<std::string> layers;
   if (!bars.empty()) {
     layers.push_back("$bars using 1:2:5:6 with boxes linecolor rgb variable");
