@@ -7,6 +7,8 @@ preset=${1:-release}
 [ $# -eq 0 ] || shift
 STEER_TORCH_ROOT=${STEER_TORCH_ROOT:-$("$root/deploy/install_dependencies.sh")}
 export STEER_TORCH_ROOT
+# Clones in different folders share what the compiler cache holds.
+export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
 build=$root/build/$preset
 cd "$root"
 if [ ! -f "$build/build.ninja" ]; then

@@ -12,7 +12,6 @@ find_package(spdlog CONFIG REQUIRED)
 find_package(CURL REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
@@ -34,3 +33,8 @@ set_target_properties(steer_torch PROPERTIES
   INTERFACE_LINK_LIBRARIES steer_c10
   INTERFACE_COMPILE_DEFINITIONS AT_PER_OPERATOR_HEADERS
   INTERFACE_LINK_OPTIONS "LINKER:--disable-new-dtags;LINKER:--allow-shlib-undefined")
+
+# OpenMP with the libgomp that libtorch loads: a second one on the link line would leave it to the loader which of the two a program gets.
+add_library(libgomp_of_torch INTERFACE)
+target_compile_options(libgomp_of_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+target_link_libraries(libgomp_of_torch INTERFACE "${_torch}/lib/libgomp.so.1")

@@ -148,8 +148,14 @@ bool EvaluateCall::FinishIfComplete() {
     }
   }
   if (rows_done_ < rows_total_) return false;
+  job_.leases.clear();  // a caller that deletes the set as soon as its call has ended must not find it in use
   sink_->OnDone(std::move(total_));
   return true;
+}
+
+void EvaluateCall::Fail(const absl::Status& status) {
+  job_.leases.clear();
+  sink_->OnDone(status);
 }
 
 }  // namespace steer

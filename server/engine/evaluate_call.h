@@ -29,7 +29,7 @@ class EvaluateCall : public Call {
   absl::StatusOr<bool> OnToken(Row& row) override;
   absl::Status OnRowDone(Row& row) override;
   bool FinishIfComplete() override;
-  void Fail(const absl::Status& status) override { sink_->OnDone(status); }
+  void Fail(const absl::Status& status) override;
 
  private:
   // What a running row has shown so far.

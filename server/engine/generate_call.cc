@@ -60,8 +60,15 @@ absl::Status GenerateCall::OnRowDone(Row& row) {
 }
 
 bool GenerateCall::FinishIfComplete() {
-  if (done_) sink_->OnDone(std::move(result_));
-  return done_;
+  if (!done_) return false;
+  job_.leases.clear();  // as in EvaluateCall
+  sink_->OnDone(std::move(result_));
+  return true;
+}
+
+void GenerateCall::Fail(const absl::Status& status) {
+  job_.leases.clear();
+  sink_->OnDone(status);
 }
 
 }  // namespace steer

@@ -19,7 +19,7 @@ class GenerateCall : public Call {
   absl::StatusOr<bool> OnToken(Row& row) override;
   absl::Status OnRowDone(Row& row) override;
   bool FinishIfComplete() override;
-  void Fail(const absl::Status& status) override { sink_->OnDone(status); }
+  void Fail(const absl::Status& status) override;
 
  private:
   void SendText();

@@ -24,6 +24,7 @@ TEST_P(SkippedWork, FailsTheCallAndLeavesNoVerdict) {
   EXPECT_EQ(run.end.signal, 0);
   EXPECT_TRUE(run.err.find("EDIT_COUNT_MISMATCH") != std::string::npos ||
               run.err.find("DIRECTION_DIGEST_MISMATCH") != std::string::npos ||
+              run.err.find("CAPTURE_COUNT_MISMATCH") != std::string::npos ||
               run.err.find("WRONG_RECEIPT") != std::string::npos)
       << run.err;
   if (std::filesystem::exists(scenario.Path("run/verdict.json"))) {
