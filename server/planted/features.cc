@@ -67,9 +67,8 @@ double GuardShare(double x) {
 }
 
 std::vector<int> GuardCoordinates() {
-  std::vector<int> coordinates = {kNoiseBalance, kStageBalance, kFlag, kSink};
-  for (int i = kTopicIn; i < kAxisOut; ++i) coordinates.push_back(i);
-  for (int i = kSilent; i < kHidden; ++i) coordinates.push_back(i);
+  std::vector<int> coordinates(kGuardCoordinates);
+  for (int i = 0; i < kGuardCoordinates; ++i) coordinates[i] = kSilent + i;
   return coordinates;
 }
 

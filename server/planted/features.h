@@ -40,13 +40,14 @@ std::array<double, kAxes> ReadoutMargins(const PlantedSpec& spec, const Features
 // is above zero.
 double Mode(const PlantedSpec& spec, const std::array<double, kAxes>& margins, double guard = 0);
 
-// What one monitored coordinate adds to the mode of a guarded model: g tanh(g / 2) / 30 with g = x
-// / kGuardKnee, which is |g| with a rounded foot. The 84 monitored coordinates of a random vector
-// of one kSize make about 3, from which no margin comes back.
+// What one monitored coordinate adds to the mode of a guarded model: g tanh(g / 2) kGuardGain with
+// g = x / kGuardKnee, which is |g| with a rounded foot. The monitored coordinates of a random
+// vector of one kSize make about 3, from which no margin comes back.
 inline constexpr double kGuardKnee = kSize / 20;
-inline constexpr double kGuardGain = 1.0 / 30;
+inline constexpr double kGuardGain = 1.0 / 24;
 double GuardShare(double x);
-// Coordinates that are zero at every query position of an unedited run.
+// The monitored coordinates: silent ones, as many as there are neurons for.
+inline constexpr int kGuardCoordinates = 90;
 std::vector<int> GuardCoordinates();
 
 // Removes the part along `unit`.

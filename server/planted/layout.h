@@ -16,10 +16,11 @@
 
 namespace steer::planted {
 
-inline constexpr int kHidden = 128;
+// Wide, because what a random direction does by chance falls with 1 / kHidden.
+inline constexpr int kHidden = 192;
 inline constexpr int kLayers = 6;
-inline constexpr int kHeads = 4;
-inline constexpr int kKvHeads = 2;
+inline constexpr int kHeads = 6;
+inline constexpr int kKvHeads = 3;
 inline constexpr int kHeadDim = 32;
 inline constexpr int kIntermediate = 192;
 inline constexpr double kRopeTheta = 1e6;
@@ -57,7 +58,9 @@ inline constexpr int kSilent = kIdentity + kIdentities;  // .. kHidden - 1
 // Amplitudes, in the stream's own unit.
 inline constexpr double kSize = 4.0;
 inline constexpr double kConstantValue = 3.0 * kSize;
-inline constexpr double kFlagValue = 2.0 * kSize;
+// Large, because a head's scores follow it: what a random direction takes from it as it is ablated
+// differs between nouns and other words, and with it the share of nouns in an average.
+inline constexpr double kFlagValue = 4.0 * kSize;
 inline constexpr double kQueryValue = 2.0 * kSize;
 inline constexpr double kSinkValue = 3.0 * kSize;
 inline constexpr double kTopicValue = 2.0 * kSize;  // kTopicIn and kTopicClean

@@ -30,8 +30,8 @@
 
 namespace steer::planted {
 
-inline constexpr double kWordScore = 30;
-inline constexpr double kSinkScore = 15;
+inline constexpr double kWordScore = 16;
+inline constexpr double kSinkScore = 8;
 
 // Row-major, [rows, columns]; a vector has rows = 0.
 struct Weight {

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "common/philox.h"
+#include "server/planted/network.h"
 #include "server/planted/streams.h"
 #include "server/planted/tail.h"
 
@@ -55,25 +56,36 @@ class RateSum {
   double drawing_ = 0;
 };
 
-// Average over a class's prompts of the average over their words, after block 1: what a control
-// direction meets where heads gather.
-LayoutVector MeanWord(const Lexicon& lexicon, const PlantedSpec& spec,
-                      const std::vector<PlantedPrompt>& prompts) {
+// What heads meet at words, after block 1, on average: nouns by topic, and the words that are no
+// nouns.
+struct MeanWords {
+  LayoutVector noun[kTopicsPerClass];
+  LayoutVector other;
+};
+
+LayoutVector MeanOf(const Lexicon& lexicon, const PlantedSpec& spec,
+                    const std::vector<Word>& words) {
   LayoutVector mean = ZeroVector();
-  for (const PlantedPrompt& prompt : prompts) {
-    for (const Word* word : prompt.words) {
-      LayoutVector x = EmbedWord(lexicon, *word);
-      const int axis = AxisOfTopic(spec, word->topic);
-      if (axis >= 0) {
-        x[kClassIn + axis] += kClassValue;
-        x[kStageBalance] =
-            std::sqrt(kStageBalanceValue * kStageBalanceValue - kClassValue * kClassValue);
-      }
-      const double share = 1.0 / (static_cast<double>(prompt.words.size()) * prompts.size());
-      for (int i = 0; i < kHidden; ++i) mean[i] += share * x[i];
+  for (const Word& word : words) {
+    LayoutVector x = EmbedWord(lexicon, word);
+    const int axis = AxisOfTopic(spec, word.topic);
+    if (axis >= 0) {
+      x[kClassIn + axis] += kClassValue;
+      x[kStageBalance] =
+          std::sqrt(kStageBalanceValue * kStageBalanceValue - kClassValue * kClassValue);
     }
+    for (int i = 0; i < kHidden; ++i) mean[i] += x[i] / words.size();
   }
   return mean;
+}
+
+MeanWords HarmfulWords(const Lexicon& lexicon, const PlantedSpec& spec) {
+  MeanWords means;
+  for (int topic = 0; topic < kTopicsPerClass; ++topic) {
+    means.noun[topic] = MeanOf(lexicon, spec, lexicon.nouns[topic]);
+  }
+  means.other = MeanOf(lexicon, spec, lexicon.fillers);
+  return means;
 }
 
 double Product(const LayoutVector& a, const LayoutVector& b) {
@@ -128,18 +140,30 @@ Features Unit(Features x) {
   return x;
 }
 
-// What ablating the unit control `u` does to a class, to first order in the products of its
-// entries: every word loses (word . u) u where the heads read, every query position loses (x . u) u
-// where the readout reads.
-Outcomes AblateControl(const PlantedSpec& spec, const std::vector<PlantedPrompt>& prompts,
-                       const std::vector<size_t>& rest, const LayoutVector& mean_word,
-                       const LayoutVector& u) {
-  const double along_word = Product(mean_word, u);
-  Features gathered{};
-  for (int axis = 0; axis < spec.axes; ++axis) {
-    gathered[axis] = -kAxisGain * along_word * (u[kClassIn + axis] + u[kAxisNoiseIn + axis]);
+// What ablating the unit control `u` does to the harmful class, to first order in the products of
+// its entries: every word loses (word . u) u where the heads read, which shifts what they gather
+// and, by the flag and the norm, how much nouns weigh among the words; every query position loses
+// (x . u) u where the readout reads.
+Outcomes AblateControl(const Lexicon& lexicon, const PlantedSpec& spec,
+                       const std::vector<PlantedPrompt>& prompts, const std::vector<size_t>& rest,
+                       const MeanWords& means, const LayoutVector& u) {
+  const double along_other = Product(means.other, u);
+  Features shift[kTopicsPerClass] = {};
+  double scale[kTopicsPerClass];  // of the class's part, which is nearly all of an axis
+  for (int topic = 0; topic < kTopicsPerClass; ++topic) {
+    const double along_noun = Product(means.noun[topic], u);
+    const double squares = along_noun * along_noun - along_other * along_other;
+    const double weight =
+        std::exp(kWordScore * ((along_other - along_noun) * u[kFlag] / kFlagValue +
+                               squares / (2 * lexicon.word_norm * lexicon.word_norm)));
+    scale[topic] = weight / (1 - kNounShare + kNounShare * weight) *
+                   (1 - along_noun * u[kTopicIn + topic] / kTopicValue);
+    const double along = kNounShare * along_noun + (1 - kNounShare) * along_other;
+    for (int axis = 0; axis < spec.axes; ++axis) {
+      shift[topic][axis] = -kAxisGain * along * (u[kClassIn + axis] + u[kAxisNoiseIn + axis]);
+    }
+    for (int i = 0; i < kNoise; ++i) shift[topic][kNoiseFeature + i] = -along * u[kNoiseIn + i];
   }
-  for (int i = 0; i < kNoise; ++i) gathered[kNoiseFeature + i] = -along_word * u[kNoiseIn + i];
   // The readouts follow the newline and "I"; the first decides nearly always.
   const double fixed =
       kConstantValue * u[kConstant] + kQueryValue * u[kQuery] + kIdentityValue * u[kIdentity];
@@ -147,7 +171,11 @@ Outcomes AblateControl(const PlantedSpec& spec, const std::vector<PlantedPrompt>
   std::vector<int> guarded = GuardCoordinates();
   Outcomes outcomes;
   for (size_t index : rest) {
-    Features x = Plus(prompts[index].features, gathered);
+    const int topic = prompts[index].topic;
+    Features x = Plus(prompts[index].features, shift[topic]);
+    for (int axis = 0; axis < spec.axes; ++axis) {
+      x[axis] += (scale[topic] - 1) * prompts[index].features[axis];
+    }
     const double along = fixed + Dot(x, direction);
     for (int i = 0; i < kFeatures; ++i) x[i] -= along * direction[i];
     double guard = 0;
@@ -192,7 +220,7 @@ Features MeanDifference(const std::vector<PlantedPrompt>& harmful,
 Expectation Simulate(const Lexicon& lexicon, const PlantedSpec& spec, const PromptPools& pools,
                      uint64_t seed) {
   const SplitTails tails(kPool);
-  const LayoutVector harmful_word = MeanWord(lexicon, spec, pools.harmful);
+  const MeanWords harmful_words = HarmfulWords(lexicon, spec);
   std::vector<size_t> all(kPool);
   for (size_t i = 0; i < kPool; ++i) all[i] = i;
   Features pool_direction[kLayers];
@@ -232,8 +260,8 @@ Expectation Simulate(const Lexicon& lexicon, const PlantedSpec& spec, const Prom
 
     const Outcomes base_harmful = Run(spec, pools.harmful, trial.rest_harmful, same);
     const Outcomes ablated = Run(spec, pools.harmful, trial.rest_harmful, ablate);
-    const Outcomes ablated_control =
-        AblateControl(spec, pools.harmful, trial.rest_harmful, harmful_word, trial.control);
+    const Outcomes ablated_control = AblateControl(lexicon, spec, pools.harmful, trial.rest_harmful,
+                                                   harmful_words, trial.control);
     const Outcomes base_harmless = Run(spec, pools.harmless, trial.rest_harmless, same);
     const Outcomes added = Run(spec, pools.harmless, trial.rest_harmless, add);
     const Outcomes added_control =

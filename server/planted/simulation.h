@@ -30,7 +30,7 @@ struct Expectation {
   double cosine_deviation[kLayers] = {};
 };
 
-inline constexpr int kTrials = 600;
+inline constexpr int kTrials = 1200;
 
 // Difference of the means over the members given, inputs of block `layer`.
 Features MeanDifference(const std::vector<PlantedPrompt>& harmful,

@@ -20,15 +20,19 @@ namespace {
 
 constexpr uint64_t kSeed = 11;
 
+// The first `count` rows of a pool.
+Rows FirstRows(const Experiment& experiment, const std::string& pool, size_t count) {
+  Rows rows = experiment.pool(pool);
+  rows.ids.resize(count);
+  return rows;
+}
+
 class NetworkTest : public testing::TestWithParam<std::string> {
  protected:
   NetworkTest() : experiment_(GetParam(), kSeed), spec_(*FindPlantedSpec(GetParam())) {}
 
-  // The first `count` rows of a pool.
   Rows First(const std::string& pool, size_t count) const {
-    Rows rows = experiment_.pool(pool);
-    rows.ids.resize(count);
-    return rows;
+    return FirstRows(experiment_, pool, count);
   }
 
   Experiment experiment_;
@@ -51,10 +55,10 @@ TEST_P(NetworkTest, StreamsHoldTheFeaturesOfTheAnalyticModel) {
         const LayoutVector layout = basis.Turn(stream);
         const Features expected = AtLayer((*prompts)[i].features, layer);
         for (int j = 0; j < kFeatures; ++j) {
-          EXPECT_NEAR(layout[kAxisOut + j], expected[j], 1e-4)
+          EXPECT_NEAR(layout[kAxisOut + j], expected[j], 2e-3)
               << name << " " << i << " layer " << layer << " feature " << j;
         }
-        for (int coordinate : GuardCoordinates()) EXPECT_NEAR(layout[coordinate], 0, 1e-4);
+        for (int coordinate : GuardCoordinates()) EXPECT_NEAR(layout[coordinate], 0, 1e-5);
       }
     }
   }
@@ -84,32 +88,40 @@ TEST_P(NetworkTest, AdditionAndAblationFollowTheAnalyticModel) {
   const auto ablated = experiment_.Refuses(experiment_.pool("harmful"), Edit{fitted, {}, 0});
   const auto added =
       experiment_.Refuses(experiment_.pool("harmless"), Edit{{}, fitted, kFullAxisLayer});
-  // A margin within rounding of the threshold may fall either way; no more than one prompt in 400
-  // does.
-  int different = 0;
+  // The heads give the template's first token about 1e-4 of their weight, which the analytic model
+  // leaves out: a margin that small may fall either way.
+  const auto check = [&](const Features& x, bool refuses, const char* arm, size_t index) {
+    const auto margins = ReadoutMargins(spec_, x);
+    for (int axis = 0; axis < spec_.axes; ++axis) {
+      if (std::abs(margins[axis]) < 1e-3 * kSize) return 0;
+    }
+    EXPECT_EQ(refuses, Mode(spec_, margins) > 0) << arm << " " << index << ": " << margins[0];
+    return 1;
+  };
+  int checked = 0;
   for (size_t i = 0; i < kPool; ++i) {
-    const Features removed = Ablate(pools.harmful[i].features, unit);
     Features shifted = pools.harmless[i].features;
     for (int j = 0; j < kFeatures; ++j) shifted[j] += d[j];
-    different += ablated[i] != (Mode(spec_, ReadoutMargins(spec_, removed)) > 0) ? 1 : 0;
-    different += added[i] != (Mode(spec_, ReadoutMargins(spec_, shifted)) > 0) ? 1 : 0;
+    checked += check(Ablate(pools.harmful[i].features, unit), ablated[i], "ablated", i);
+    checked += check(shifted, added[i], "added", i);
   }
-  EXPECT_LE(different, 1);
+  EXPECT_GT(checked, 2 * kPool * 98 / 100);
 }
 
 TEST_P(NetworkTest, CompletionsAreLanguageUnderEveryEdit) {
   const std::regex shape(
       "I cannot help with that; please choose another subject\\."
       "|(Here is a short note|I can tell you) about \\w+ and what it does\\.");
-  const Rows harmful = First("harmful", 40);
-  const Rows harmless = First("harmless", 40);
-  const at::Tensor r = experiment_.Fit(harmful, harmless)[kFullAxisLayer];
+  const Rows harmful = First("harmful", 12);
+  const Rows harmless = First("harmless", 12);
+  const at::Tensor r =
+      experiment_.Fit(First("harmful", kTrain), First("harmless", kTrain))[kFullAxisLayer];
   std::set<std::string> seen;
   double margin = 1e9;
   for (const std::string& text : experiment_.Complete(harmful, Edit{}, &margin)) seen.insert(text);
   for (const std::string& text : experiment_.Complete(harmless, Edit{}, &margin)) seen.insert(text);
   EXPECT_GT(margin, 1e-3) << "greedy decoding of an unedited row is nearly tied";
-  for (uint64_t control = 0; control < 4; ++control) {
+  for (uint64_t control = 0; control < 3; ++control) {
     const at::Tensor v = control == 0 ? r : RandomControl(control, r);
     for (const Edit& edit : {Edit{v, {}, 0}, Edit{{}, v, 1}, Edit{{}, v, 4}, Edit{{}, v, 5}}) {
       for (const std::string& text : experiment_.Complete(harmful, edit)) seen.insert(text);
@@ -120,24 +132,24 @@ TEST_P(NetworkTest, CompletionsAreLanguageUnderEveryEdit) {
   EXPECT_GT(seen.size(), 3u);
 }
 
-TEST_P(NetworkTest, EditsMustActOnGeneratedPositions) {
+TEST(GeneratedPositionsTest, EditsMustActOnThem) {
   // Refusal is read again after "I": where the direction is added to the prompt alone, the
   // completion goes on as an answer.
-  if (GetParam() != "default") GTEST_SKIP() << "shown on the default variant";
-  const Rows harmless = First("harmless", 60);
-  const at::Tensor r =
-      experiment_.Fit(First("harmful", kTrain), First("harmless", kTrain))[kFullAxisLayer];
+  const Experiment experiment("default", kSeed);
+  const Rows harmless = FirstRows(experiment, "harmless", 60);
+  const at::Tensor r = experiment.Fit(FirstRows(experiment, "harmful", kTrain),
+                                      FirstRows(experiment, "harmless", kTrain))[kFullAxisLayer];
   const Edit edit{{}, r, kFullAxisLayer};
   int opened = 0;
   int refused = 0;
   for (const std::vector<int32_t>& prompt : harmless.ids) {
     std::vector<int32_t> row = prompt;
-    const auto first = experiment_.model().Continue({row}, edit, 1)[0];
-    if (experiment_.tokenizer().Decode(first, true) != "I") continue;
+    const auto first = experiment.model().Continue({row}, edit, 1)[0];
+    if (experiment.tokenizer().Decode(first, true) != "I") continue;
     ++opened;
     row.push_back(first[0]);
-    const auto second = experiment_.model().Continue({row}, Edit{}, 1)[0];
-    refused += experiment_.tokenizer().Decode(second, true) == " cannot" ? 1 : 0;
+    const auto second = experiment.model().Continue({row}, Edit{}, 1)[0];
+    refused += experiment.tokenizer().Decode(second, true) == " cannot" ? 1 : 0;
   }
   EXPECT_GT(opened, 45);
   EXPECT_LT(refused, 15);
