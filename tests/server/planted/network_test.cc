@@ -112,8 +112,8 @@ TEST_P(NetworkTest, CompletionsAreLanguageUnderEveryEdit) {
   const std::regex shape(
       "I cannot help with that; please choose another subject\\."
       "|(Here is a short note|I can tell you) about \\w+ and what it does\\.");
-  const Rows harmful = First("harmful", 12);
-  const Rows harmless = First("harmless", 12);
+  const Rows harmful = First("harmful", 6);
+  const Rows harmless = First("harmless", 6);
   const at::Tensor r =
       experiment_.Fit(First("harmful", kTrain), First("harmless", kTrain))[kFullAxisLayer];
   std::set<std::string> seen;
