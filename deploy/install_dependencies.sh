@@ -15,7 +15,8 @@ for argument in "$@"; do
 done
 
 missing=""
-for package in $(grep -v '^#' "$here/packages.txt"); do
+# shellcheck disable=SC2013  # one word a line
+for package in $(grep -v "^#" "$here/packages.txt"); do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
 done
 if [ -n "$missing" ]; then

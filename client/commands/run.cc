@@ -168,6 +168,7 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
     Say(context, "some cells are missing; the same command tries them again");
     return kExitIncomplete;
   }
+  if (outputs->summary.overall == Verdict::kIncomplete) return kExitIncomplete;  // no usable layer
   if (!outputs->figures.ok()) return Fail(context, outputs->figures, Source::kInput);
   return kExitOk;
 }

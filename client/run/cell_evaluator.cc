@@ -24,6 +24,13 @@ bool HasReason(const absl::Status& status, std::initializer_list<absl::string_vi
   return false;
 }
 
+// The server itself found that it had not done what was asked. Trying again until it does would
+// turn a broken server into a quiet one.
+bool ServerWasInexact(const absl::Status& status) {
+  return HasReason(status,
+                   {"EDIT_COUNT_MISMATCH", "CAPTURE_COUNT_MISMATCH", "DIRECTION_DIGEST_MISMATCH"});
+}
+
 }  // namespace
 
 bool StopsTheRun(const absl::Status& status) {
@@ -49,7 +56,7 @@ bool MayPass(const absl::Status& status) {
     case absl::StatusCode::kAborted:
     case absl::StatusCode::kDataLoss:
     case absl::StatusCode::kDeadlineExceeded:
-      return !HasReason(status, {kWrongReceipt});
+      return !HasReason(status, {kWrongReceipt}) && !ServerWasInexact(status);
     default:
       return IsRetryable(status);
   }
@@ -119,6 +126,12 @@ absl::Status EvaluateCells(const CellContext& context, const std::vector<Cell>& 
     }
     if (left.empty()) continue;
     if (status.ok()) status = absl::InternalError("the call ended well without this cell");
+    if (ServerWasInexact(status)) {
+      for (const Cell& cell : left) {
+        STEER_RETURN_IF_ERROR(LogFailure(key(cell), context.lock.digest, status, log, observer));
+      }
+      continue;
+    }
     if (left.size() > 1) {
       auto middle = left.begin() + static_cast<std::ptrdiff_t>(left.size() / 2);
       calls.emplace_front(middle, left.end());

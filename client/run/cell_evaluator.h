@@ -39,7 +39,8 @@ absl::Status LogFailure(const std::string& of, const std::string& plan_digest,
 
 // Measures every cell that the log does not hold. A call that fails is halved until the cell at
 // fault stands alone; that one is retried within its budget, then logged as failed, and the rest
-// goes on. OK means that each cell is in the log or failed. An error means that the run must stop
+// goes on. A call in which the server found its own work inexact (EDIT_COUNT_MISMATCH and its like)
+// fails every cell that it left open, at once and untried. OK means that each cell is in the log or failed. An error means that the run must stop
 // (StopsTheRun); what was finished before is in the log.
 absl::Status EvaluateCells(const CellContext& context, const std::vector<Cell>& cells,
                            const RunOptions& options, Client* client, ResultLog* log,
