@@ -38,7 +38,7 @@ TEST_P(SkippedWork, FailsTheCallAndLeavesNoVerdict) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Failpoints, SkippedWork,
-                         testing::Values("edit.skip_site=skip@40", "edit.skip_row=skip@700",
+                         testing::Values("edit.skip_site=skip@40", "edit.skip_row=skip@40",
                                          "engine.skip_step_edits=skip@20", "edit.swap_direction=skip@3"),
                          [](const auto& info) {
                            std::string name = info.param.substr(0, info.param.find('='));
