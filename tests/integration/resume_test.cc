@@ -1,17 +1,26 @@
 // Contract 11: after kill -9 of either side at any point, a resumed run ends in the same summary,
 // byte for byte, as one never stopped.
 #include <signal.h>
+#include <stdlib.h>
 
 #include <filesystem>
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/integration/scenario.h"
 
 namespace steer {
 namespace {
+
+// Moments at which each side is killed; the longer tier sets more.
+int Moments() {
+  const char* text = getenv("STEER_KILL_MOMENTS");
+  int moments = 0;
+  return text != nullptr && absl::SimpleAtoi(text, &moments) && moments > 0 ? moments : 20;
+}
 
 struct Outputs {
   std::string summary, verdict;
@@ -58,22 +67,24 @@ TEST_F(Resume, AFinishedRunIsOnlyReported) {
   EXPECT_EQ(scenario_->Metric("steer_rows_total{kind=\"evaluate\"}"), steps);
 }
 
-TEST_F(Resume, ClientKilledAtTwentyMoments) {
-  for (int i = 0; i < 20; ++i) {
+TEST_F(Resume, ClientKilledAtManyMoments) {
+  const int moments = Moments();
+  for (int i = 0; i < moments; ++i) {
     std::string name = absl::StrCat("client-", i);
     auto process = scenario_->StartCtl(scenario_->RunArguments(lock_, scenario_->Path(name)), name);
-    absl::SleepFor(took_ * (i + 0.5) / 20);
+    absl::SleepFor(took_ * (i + 0.5) / moments);
     process->Signal(SIGKILL);
     process->Wait(absl::Seconds(10));
     ExpectFinishes(name);
   }
 }
 
-TEST_F(Resume, ServerKilledAtTwentyMoments) {
-  for (int i = 0; i < 20; ++i) {
+TEST_F(Resume, ServerKilledAtManyMoments) {
+  const int moments = Moments();
+  for (int i = 0; i < moments; ++i) {
     std::string name = absl::StrCat("server-", i);
     auto process = scenario_->StartCtl(scenario_->RunArguments(lock_, scenario_->Path(name)), name);
-    absl::SleepFor(took_ * (i + 0.5) / 20);
+    absl::SleepFor(took_ * (i + 0.5) / moments);
     scenario_->server().Signal(SIGKILL);
     scenario_->server().Wait(absl::Seconds(10));
     ASSERT_TRUE(scenario_->StartServer()) << scenario_->server_log();
