@@ -11,7 +11,7 @@ COPY . .
 RUN STEER_TORCH_ROOT=$(deploy/install_dependencies.sh) && export STEER_TORCH_ROOT && \
     cmake --preset release -DSTEER_BUILD_TESTS=OFF && cmake --build build/release && \
     cmake --install build/release --prefix /opt/steer --strip && \
-    cp "$STEER_TORCH_ROOT"/torch/lib/libtorch_cpu.so "$STEER_TORCH_ROOT"/torch/lib/libc10.so "$STEER_TORCH_ROOT"/torch/lib/libgomp.so.1 \
+    mkdir -p /opt/steer/lib && cp "$STEER_TORCH_ROOT"/torch/lib/libtorch_cpu.so "$STEER_TORCH_ROOT"/torch/lib/libc10.so "$STEER_TORCH_ROOT"/torch/lib/libgomp.so.1 \
        "$STEER_TORCH_ROOT"/nvidia/cu13/lib/libcudart.so.13 "$STEER_TORCH_ROOT"/nvidia/cu13/lib/libcupti.so.13 /opt/steer/lib/ && \
     cp -r deploy/plans /opt/steer/plans
 

@@ -1,6 +1,4 @@
 # The program itself; its parts are libraries so that tests link them.
-if(TARGET steer_client_commands)
-  add_executable(steerctl "${CMAKE_CURRENT_LIST_DIR}/main.cc")
-  target_link_libraries(steerctl PRIVATE steer_client_commands)
-  install(TARGETS steerctl RUNTIME DESTINATION bin)
-endif()
+add_executable(steerctl "${CMAKE_CURRENT_LIST_DIR}/main.cc")
+target_link_libraries(steerctl PRIVATE steer_client_commands)
+install(TARGETS steerctl RUNTIME DESTINATION bin)

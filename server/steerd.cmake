@@ -4,3 +4,4 @@ target_include_directories(steerd PRIVATE "${CMAKE_SOURCE_DIR}")
 target_link_libraries(steerd PRIVATE steer_rpc steer_telemetry steer_engine steer_steering
   CLI11::CLI11 spdlog::spdlog Threads::Threads)
 target_compile_definitions(steerd PRIVATE STEER_VERSION="${PROJECT_VERSION}")
+install(TARGETS steerd RUNTIME DESTINATION bin)
