@@ -11,8 +11,9 @@
 //     system: text                   [the chat template decides]
 //   data:                            *
 //     harmful:                       *
-//       file: harmful.csv            * relative to the data root (the plan's folder, or
-//       --data-root) format: csv                  * csv, json, jsonl or text column: goal * for csv
+//       file: harmful.csv            * relative to the data root: the plan's folder, or --data-root
+//       format: csv                  * csv, json, jsonl or text
+//       column: goal                 * for csv
 //       key: instruction             * for json and jsonl that hold objects; left out for strings
 //       filters:                     [none]; each has `column` or `key`, and `equals` or `differs`
 //         - {key: input, equals: ""}
