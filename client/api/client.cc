@@ -42,7 +42,11 @@ absl::Status Attempt::Result(const grpc::Status& status) const {
       return absl::UnavailableError(
           absl::StrCat("the server said nothing for ", absl::FormatDuration(stall_)));
     case StreamWatch::Cause::kNone:
-      return FromGrpc(status);
+      break;
+  }
+  // Nobody here cancelled: a server that shuts down ends its calls so, and may come back.
+  if (status.error_code() == grpc::StatusCode::CANCELLED) {
+    return absl::UnavailableError("the server ended the call");
   }
   return FromGrpc(status);
 }
