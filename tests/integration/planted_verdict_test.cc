@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "tests/integration/scenario.h"
+#include "tests/support/paths.h"
 
 namespace steer {
 namespace {
@@ -17,7 +18,7 @@ TEST_P(PlantedVerdict, IsTheTrueOne) {
   Scenario scenario(GetParam());
   ASSERT_TRUE(scenario.StartServer()) << scenario.server_log();
   // The shipped plan, at the shipped sizes: the truth file's probabilities are stated for them.
-  std::string plan = absl::StrCat(STEER_SOURCE_DIR, "/deploy/plans/planted-", GetParam(), ".yaml");
+  std::string plan = SourcePath(absl::StrCat("deploy/plans/planted-", GetParam(), ".yaml"));
   std::string lock = scenario.Path("plan.lock");
   CommandResult frozen =
       scenario.Ctl({"plan", "freeze", plan, "--data-root", scenario.model(), "--output", lock});

@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "common/files.h"
 #include "tests/integration/http.h"
+#include "tests/support/paths.h"
 
 namespace steer {
 namespace {
@@ -31,7 +32,7 @@ std::string PlantedModel(const std::string& variant, int seed) {
   if (!std::filesystem::exists(folder + "/truth.json")) {
     std::filesystem::create_directories(std::filesystem::path(folder).parent_path());
     Process planted(
-        {STEER_PLANTED, "--variant", variant, "--seed", absl::StrCat(seed), "--out", folder}, {},
+        {BuildPath("server/planted/steer-planted"), "--variant", variant, "--seed", absl::StrCat(seed), "--out", folder}, {},
         root + "/planted.out", root + "/planted.err");
     ProcessEnd end = planted.Wait(absl::Minutes(1));
     if (end.exit_code != 0)
@@ -74,7 +75,7 @@ std::string Scenario::server_log() const {
 
 bool Scenario::StartServer(const Environment& environment, const std::vector<std::string>& flags) {
   std::filesystem::remove(Path("ports.json"));
-  std::vector<std::string> argv = {STEERD,
+  std::vector<std::string> argv = {BuildPath("server/steerd"),
                                    "--model",
                                    model_,
                                    "--dtype",
@@ -108,7 +109,7 @@ ProcessEnd Scenario::StopServer() {
 std::unique_ptr<Process> Scenario::StartCtl(const std::vector<std::string>& arguments,
                                             const std::string& name,
                                             const Environment& environment) {
-  std::vector<std::string> argv = {STEERCTL, "--server", address()};
+  std::vector<std::string> argv = {BuildPath("client/steerctl"), "--server", address()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return std::make_unique<Process>(argv, environment, Path(name + ".out"), Path(name + ".err"));
 }

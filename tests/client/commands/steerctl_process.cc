@@ -14,6 +14,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "tests/client/run/experiment_files.h"
+#include "tests/support/paths.h"
 
 extern char** environ;
 
@@ -28,7 +29,7 @@ ProcessResult RunSteerctl(const std::vector<std::string>& arguments,
     words = {"bash", "-c", absl::StrCat("ulimit -f ", options.file_size_limit, "; exec \"$@\""),
              "bash"};
   }
-  words.push_back(STEERCTL_PATH);
+  words.push_back(BuildPath("client/steerctl"));
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

@@ -6,15 +6,16 @@
 
 #include "client/plan/plan.h"
 #include "client/plan/plan_data.h"
+#include "tests/support/paths.h"
 
 namespace steer {
 namespace {
 
-constexpr char kPlans[] = STEER_SOURCE_DIR "/deploy/plans";
+std::string Plans() { return SourcePath("deploy/plans"); }
 
 TEST(ShippedPlans, AreAllValidAndNamedAsTheirFiles) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kPlans)) {
+  for (const auto& entry : std::filesystem::directory_iterator(Plans())) {
     if (entry.path().extension() != ".yaml") continue;
     auto plan = LoadPlan(entry.path());
     ASSERT_TRUE(plan.ok()) << plan.status();
@@ -33,10 +34,10 @@ TEST(ShippedPlans, AreAllValidAndNamedAsTheirFiles) {
 }
 
 TEST(ShippedPlans, OfTheRealRunFitTheirData) {
-  const std::string root = STEER_SOURCE_DIR "/../shared/data";
-  if (!std::filesystem::exists(root)) GTEST_SKIP() << "no ../shared/data beside the repository";
+  const std::string root = SharedPath("data");
+  if (root.empty()) GTEST_SKIP() << "no ../shared/data beside the repository";
   for (const char* name : {"refuser", "smollm2"}) {
-    auto plan = LoadPlan(std::string(kPlans) + "/" + name + ".yaml");
+    auto plan = LoadPlan(Plans() + "/" + name + ".yaml");
     ASSERT_TRUE(plan.ok()) << plan.status();
     EXPECT_EQ(plan->sizes, (SplitSizes{64, 16, 32}));
     EXPECT_EQ(plan->max_new_tokens, 32);

@@ -5,11 +5,12 @@
 #include <string>
 
 #include "common/json.h"
+#include "tests/support/paths.h"
 
 namespace steer {
 
 inline Json StatsGolden(const std::string& file) {
-  auto json = ReadJsonFile(std::string(STEER_SOURCE_DIR) + "/tests/golden/stats/" + file);
+  auto json = ReadJsonFile(SourcePath("tests/golden/stats/" + file));
   return json.ok() ? *json : Json();
 }
 

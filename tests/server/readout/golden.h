@@ -5,12 +5,13 @@
 #include <string>
 
 #include "common/json.h"
+#include "tests/support/paths.h"
 
 namespace steer {
 
 // Null, which every use fails on, if the file cannot be read.
 inline Json Golden(const std::string& name) {
-  auto json = ReadJsonFile(std::string(STEER_SOURCE_DIR "/tests/golden/readout/") + name);
+  auto json = ReadJsonFile(SourcePath("tests/golden/readout/" + name));
   return json.ok() ? *json : Json();
 }
 

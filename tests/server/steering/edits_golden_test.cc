@@ -10,6 +10,7 @@
 #include "server/steering/edit_table.h"
 #include "server/weights/safetensors.h"
 #include "tests/server/steering/fixtures.h"
+#include "tests/support/paths.h"
 #include "tests/support/tiny_model.h"
 
 namespace steer {
@@ -19,7 +20,7 @@ constexpr int64_t kHidden = 48, kLayers = 3;
 
 const SafetensorsFile& Golden() {
   static const auto* const file = new std::shared_ptr<const SafetensorsFile>(
-      SafetensorsFile::Open(STEER_SOURCE_DIR "/tests/golden/steering/edits.safetensors").value());
+      SafetensorsFile::Open(SourcePath("tests/golden/steering/edits.safetensors")).value());
   return **file;
 }
 

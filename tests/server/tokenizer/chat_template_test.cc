@@ -6,19 +6,16 @@
 #include "common/errors.h"
 #include "gtest/gtest.h"
 #include "tests/server/tokenizer/jinja_golden.h"
+#include "tests/support/paths.h"
 
 namespace steer {
 namespace {
 
-std::string TokenizerFolder(const std::string& family) {
-  return std::string(STEER_SOURCE_DIR) + "/../shared/tokenizers/" + family;
-}
-
 class ChatTemplateGolden : public testing::TestWithParam<const char*> {};
 
 TEST_P(ChatTemplateGolden, EqualsTransformers) {
-  const std::string folder = TokenizerFolder(GetParam());
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not there";
+  const std::string folder = SharedPath(std::string("tokenizers/") + GetParam());
+  if (folder.empty()) GTEST_SKIP() << "no ../shared/tokenizers/" << GetParam() << " beside the repository";
   auto chat = ChatTemplate::Load(folder);
   ASSERT_TRUE(chat.ok()) << chat.status();
   int checked = 0;

@@ -8,11 +8,12 @@
 #include "common/files.h"
 #include "common/json.h"
 #include "server/tokenizer/jinja/template.h"
+#include "tests/support/paths.h"
 
 namespace steer {
 
 inline OrderedJson ReadGolden(const std::string& name) {
-  auto text = ReadFile(std::string(STEER_SOURCE_DIR) + "/tests/golden/templates/" + name);
+  auto text = ReadFile(SourcePath("tests/golden/templates/" + name));
   if (!text.ok()) return OrderedJson();
   return ParseOrderedJson(*text).value_or(OrderedJson());
 }

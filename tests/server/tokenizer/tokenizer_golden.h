@@ -6,7 +6,6 @@
 #include <zlib.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,11 +15,12 @@
 #include "common/utf8.h"
 #include "gtest/gtest.h"
 #include "server/tokenizer/tokenizer.h"
+#include "tests/support/paths.h"
 
 namespace steer {
 
 inline std::string GoldenPath(const std::string& name) {
-  return std::string(STEER_SOURCE_DIR) + "/tests/golden/tokenizer/" + name;
+  return SourcePath("tests/golden/tokenizer/" + name);
 }
 
 inline std::string GoldenBytes(const std::string& name) {
@@ -37,8 +37,7 @@ inline Json GoldenJson(const std::string& name) {
 
 // The folder of a real tokenizer, empty where it is not at hand.
 inline std::string SharedTokenizer(const std::string& name) {
-  std::string folder = std::string(STEER_SOURCE_DIR) + "/../shared/tokenizers/" + name;
-  return std::filesystem::exists(folder + "/tokenizer.json") ? folder : "";
+  return SharedPath("tokenizers/" + name);
 }
 
 inline uint32_t Checksum(absl::string_view bytes) {
