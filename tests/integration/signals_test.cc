@@ -20,6 +20,7 @@
 #include "client/commands/exit_code.h"
 #include "common/errors.h"
 #include "common/files.h"
+#include "server/rpc/health_probe.h"
 #include "tests/integration/scenario.h"
 #include "tests/support/paths.h"
 
@@ -49,7 +50,7 @@ class CountingSink : public OutcomeSink {
 
 class ServerSignals : public testing::TestWithParam<int> {
  protected:
-  static constexpr int kPrompts = 120;
+  static constexpr int kPrompts = 240;
 
   // One row at a time: an Evaluate of all prompts takes some seconds.
   void Serve(const std::string& drain_seconds = "60") {
@@ -108,10 +109,18 @@ class ServerSignals : public testing::TestWithParam<int> {
     ASSERT_FALSE(ended_) << result_;
   }
 
-  bool Healthy() {
+  // In this process: starting a probe may take longer than the call that keeps the server alive.
+  absl::Status Health() {
+    ChannelOptions channel;
+    channel.server = scenario_.address();
+    return ProbeHealth(*OpenChannel(channel), "", absl::Seconds(10));
+  }
+
+  // The exit code of steerd --healthcheck.
+  int HealthcheckCode() {
     Process probe({BuildPath("server/steerd"), "--healthcheck", "--listen", scenario_.address()},
                   {}, scenario_.Path("health.out"), scenario_.Path("health.err"));
-    return probe.Wait(absl::Seconds(30)).exit_code == 0;
+    return probe.Wait(absl::Seconds(30)).exit_code;
   }
 
   std::vector<std::string> StoredFiles() {
@@ -137,7 +146,8 @@ class ServerSignals : public testing::TestWithParam<int> {
 
 TEST_P(ServerSignals, TheFirstLetsRunningCallsEndAndRefusesNewOnes) {
   Serve();
-  EXPECT_TRUE(Healthy());
+  EXPECT_TRUE(Health().ok());
+  EXPECT_EQ(HealthcheckCode(), 0);
   StartEvaluate();
   scenario_.server().Signal(GetParam());
   absl::Status refused;
@@ -149,13 +159,15 @@ TEST_P(ServerSignals, TheFirstLetsRunningCallsEndAndRefusesNewOnes) {
   EXPECT_EQ(ReasonOf(refused), "DRAINING");
   ASSERT_TRUE(RetryDelayOf(refused).has_value());
   EXPECT_GT(*RetryDelayOf(refused), absl::ZeroDuration());
-  EXPECT_FALSE(Healthy());
+  // Said by the server: one that is gone gives no answer.
+  EXPECT_THAT(std::string(Health().message()), HasSubstr("NOT_SERVING"));
   EXPECT_FALSE(ended_) << "the call was over before anything could be seen of the drain";
   running_.join();
   EXPECT_TRUE(result_.ok()) << result_;
   EXPECT_EQ(sink_.outcomes, kPrompts);
   const ProcessEnd end = scenario_.server().Wait(absl::Seconds(20));
   EXPECT_EQ(end.exit_code, 0);
+  EXPECT_EQ(HealthcheckCode(), 1);
   EXPECT_THAT(scenario_.server_log(), HasSubstr("stopped"));
   EXPECT_THAT(scenario_.server_log(), Not(HasSubstr("calls were cancelled")));
 }
