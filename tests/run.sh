@@ -5,7 +5,7 @@
 #   tests/run.sh --list          the longer tiers
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-tiers="real asan faults planted50"
+tiers="real asan faults planted50 peers"
 case ${1:-} in
   "") tier="" ;;
   --list) echo "$tiers"; exit 0 ;;
@@ -28,5 +28,6 @@ case $tier in
   "") build=$("$root/deploy/build.sh" release); run_ctest "$build" --label-exclude 'long-' ;;
   asan) build=$("$root/deploy/build.sh" asan); run_ctest "$build" --label-exclude 'long-|not-asan' ;;
   real) build=$("$root/deploy/build.sh" release); exec "$root/tests/real/run_real.sh" "$build" ;;
+  peers) build=$("$root/deploy/build.sh" release); exec "$root/tests/integration/run_peers.sh" "$build" ;;
   *) build=$("$root/deploy/build.sh" release); run_ctest "$build" --label-regex "^long-$tier$" ;;
 esac

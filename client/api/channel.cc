@@ -4,13 +4,15 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
-#include "common/files.h"
 #include "common/status_macros.h"
+#include "common/tls_files.h"
 
 namespace steer {
 namespace {
@@ -18,7 +20,6 @@ namespace {
 // Larger than any message of the contract; export chunks are 1 MiB and a page of sets a few hundred
 // KiB.
 constexpr int kMaxReceiveBytes = 64 << 20;
-constexpr int64_t kMaxPemBytes = 1 << 20;
 
 absl::Status CheckAddress(const std::string& server) {
   if (absl::StartsWith(server, "unix:") && server.size() > 5) return absl::OkStatus();
@@ -32,20 +33,28 @@ absl::Status CheckAddress(const std::string& server) {
                    absl::StrCat("--server '", server, "' is not host:port, as in 127.0.0.1:50051"));
 }
 
-absl::Status ReadPem(const std::string& path, std::string* pem) {
-  if (path.empty()) return absl::OkStatus();
-  STEER_ASSIGN_OR_RETURN(*pem, ReadFile(path, kMaxPemBytes));
-  if (absl::StrContains(*pem, "-----BEGIN ")) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(path, " is not a PEM file"));
+absl::StatusOr<grpc::SslCredentialsOptions> ReadTlsFiles(const ChannelOptions& options) {
+  grpc::SslCredentialsOptions ssl;
+  if (!options.ca_file.empty()) {
+    STEER_ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadTlsAuthorities("--tls-ca", options.ca_file));
+  }
+  if (!options.certificate_file.empty() || !options.key_file.empty()) {
+    STEER_ASSIGN_OR_RETURN(TlsPair pair, ReadTlsPair(options.certificate_file, options.key_file));
+    ssl.pem_cert_chain = std::move(pair.certificates);
+    ssl.pem_private_key = std::move(pair.key);
+  }
+  return ssl;
 }
 
 }  // namespace
 
+bool UsesTls(const ChannelOptions& options) {
+  return options.tls || !options.ca_file.empty() || !options.certificate_file.empty() ||
+         !options.key_file.empty();
+}
+
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions& options) {
   STEER_RETURN_IF_ERROR(CheckAddress(options.server));
-  if (options.certificate_file.empty() != options.key_file.empty()) {
-    return absl::InvalidArgumentError("--tls-cert and --tls-key must be given together");
-  }
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
   // Retries are ours: they know which calls may be repeated and show that the server is away.
@@ -53,13 +62,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions&
   // A server that comes back is found within this time, however long it was away.
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-  bool tls = options.tls || !options.ca_file.empty() || !options.certificate_file.empty();
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
-  if (tls) {
-    grpc::SslCredentialsOptions ssl;
-    STEER_RETURN_IF_ERROR(ReadPem(options.ca_file, &ssl.pem_root_certs));
-    STEER_RETURN_IF_ERROR(ReadPem(options.certificate_file, &ssl.pem_cert_chain));
-    STEER_RETURN_IF_ERROR(ReadPem(options.key_file, &ssl.pem_private_key));
+  if (UsesTls(options)) {
+    STEER_ASSIGN_OR_RETURN(const grpc::SslCredentialsOptions ssl, ReadTlsFiles(options));
     credentials = grpc::SslCredentials(ssl);
     if (!options.server_name.empty()) arguments.SetSslTargetNameOverride(options.server_name);
   }

@@ -13,7 +13,7 @@ class Channel;
 
 namespace steer {
 
-// All paths are PEM files. TLS is used when `tls` is true or any of the paths is given.
+// All paths are PEM files.
 struct ChannelOptions {
   std::string server = "127.0.0.1:50051";  // host:port, [ipv6]:port or unix:path
   bool tls = false;
@@ -22,6 +22,9 @@ struct ChannelOptions {
   std::string key_file;
   std::string server_name;  // name to expect in the certificate; empty: the host
 };
+
+// True if `tls` is set or any of the paths is given.
+bool UsesTls(const ChannelOptions& options);
 
 // Does not connect yet. INVALID_ARGUMENT names the flag that is wrong; file errors name the path.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions& options);

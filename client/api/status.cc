@@ -7,6 +7,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/time/time.h"
+#include "client/api/tls_fault.h"
 #include "common/errors.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -25,6 +26,9 @@ void CopyPayloads(const absl::Status& from, absl::Status* to) {
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   auto code = static_cast<absl::StatusCode>(status.error_code());
+  if (code == absl::StatusCode::kUnavailable && status.error_details().empty()) {
+    if (absl::optional<absl::Status> fault = TlsFaultOf(status.error_message())) return *fault;
+  }
   absl::Status result(code, status.error_message());
   google::rpc::Status details;
   if (status.error_details().empty() || !details.ParseFromString(status.error_details())) {

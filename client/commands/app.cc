@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -57,6 +58,9 @@ int SteerctlMain(int argc, char** argv) {
   // A closed pipe or a full quota is reported where it is written, not by a signal.
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
+  // gRPC's own log lines say what our errors say, in the middle of a progress line. Who wants them
+  // sets the variable.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
   try {
     return Parse(argc, argv);
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/api/tls_fault.h"
 #include "client/report/summary.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
@@ -86,10 +87,14 @@ int Fail(const Context& context, const absl::Status& status, Source source) {
     if (text.empty()) text = absl::StatusCodeToString(status.code());
   }
   if (code == kExitUnreachable) {
-    text =
-        absl::StrCat("no answer from steerd at ", context.channel.server, ": ", text,
-                     "\n  Is it running? Name it with --server, or wait longer with --patience.");
+    text = absl::StrCat("no answer from steerd at ", context.channel.server, ": ", text);
+    if (ReasonOf(status) != kTlsFault) {
+      absl::StrAppend(&text,
+                      "\n  Is it running? Name it with --server, or wait longer with --patience.");
+    }
   }
+  const std::string hint = ClosedConnectionHint(status.message(), context.channel);
+  if (!hint.empty()) absl::StrAppend(&text, "\n  ", hint);
   std::string reason = ReasonOf(status);
   if (!reason.empty() && violations.empty()) absl::StrAppend(&text, " (", reason, ")");
   fprintf(stderr, "steerctl: %s\n", text.c_str());

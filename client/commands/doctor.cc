@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/api/tls_fault.h"
 #include "client/commands/register.h"
 #include "client/report/gnuplot.h"
 #include "client/report/table.h"
@@ -43,6 +44,18 @@ Finding CheckDisk(const std::string& folder) {
   return finding;
 }
 
+Finding CheckServer(const Context& context, const absl::StatusOr<v1::GetModelResponse>& model) {
+  if (model.ok()) {
+    return {"server", true,
+            absl::StrCat(context.channel.server, ": steerd ", model->version(), ", contract ",
+                         model->contract_version())};
+  }
+  std::string said(model.status().message());
+  const std::string hint = ClosedConnectionHint(said, context.channel);
+  if (!hint.empty()) absl::StrAppend(&said, "; ", hint);
+  return {"server", false, said, kExitUnreachable};
+}
+
 Finding Check(const std::string& what, const absl::Status& status, const std::string& good,
               int code) {
   return {what, status.ok(), status.ok() ? good : std::string(status.message()), code};
@@ -53,12 +66,7 @@ int Doctor(const Context& context, const DoctorFlags& flags) {
   absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(context);
   if (!client.ok()) return Fail(context, client.status(), Source::kInput);
   absl::StatusOr<v1::GetModelResponse> model = (*client)->GetModel();
-  findings.push_back(Check("server", model.status(),
-                           model.ok()
-                               ? absl::StrCat(context.channel.server, ": steerd ", model->version(),
-                                              ", contract ", model->contract_version())
-                               : "",
-                           kExitUnreachable));
+  findings.push_back(CheckServer(context, model));
   if (model.ok()) {
     bool ready = !model->model_fingerprint().empty() && !model->readouts().empty() &&
                  !model->control_families().empty();

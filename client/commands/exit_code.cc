@@ -27,6 +27,7 @@ constexpr ReasonCode kReasons[] = {
     {"NUMERICS_CHANGED", kExitServer},
     {"CELL_CONFLICT", kExitServer},
     {"INVALID_ADDRESS", kExitUsage},
+    {"TLS_FAULT", kExitUnreachable},
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "client/commands/progress.h"
 
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -15,6 +17,20 @@ using Clock = std::chrono::steady_clock;
 
 double Since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Columns that one line may take: a longer one would wrap, and what is wrapped is not wiped. The
+// last column stays free, where some terminals wrap already. Asked each time: windows change.
+size_t RoomOnLine() {
+  winsize size = {};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 2) return 79;
+  return size.ws_col - size_t{1};
+}
+
+// At most `bytes` bytes, no character cut in two.
+absl::string_view CutUtf8(absl::string_view text, size_t bytes) {
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  return text.substr(0, bytes);
 }
 
 }  // namespace
@@ -39,6 +55,16 @@ void Progress::Finish() {
   line_open_ = false;
 }
 
+void Progress::Redraw(absl::string_view text) {
+  const size_t room = RoomOnLine();
+  const std::string shown = text.size() <= room || room < 3
+                                ? std::string(text.substr(0, room))
+                                : absl::StrCat(CutUtf8(text, room - 3), "...");
+  fprintf(stderr, "\r\033[K%s", shown.c_str());
+  fflush(stderr);
+  line_open_ = true;
+}
+
 void Progress::Line(const std::string& text) {
   Finish();
   Say(context_, text);
@@ -54,18 +80,27 @@ absl::optional<double> Progress::SecondsLeft() const {
 }
 
 void Progress::Renew() {
-  if (context_.quiet) return;
+  if (context_.quiet || stage_.empty()) return;
   absl::optional<double> left = SecondsLeft();
   std::string text =
       absl::StrCat(stage_, ": ", done_cells_, "/", cells_, " cells",
-                   failed_cells_ > 0 ? absl::StrCat(", ", failed_cells_, " failed") : "",
-                   call_rows_ > 0 ? absl::StrCat(", ", call_rows_, " rows in this call") : "",
-                   left ? absl::StrCat(", about ", ShownSeconds(*left), " left") : "");
+                   failed_cells_ > 0 ? absl::StrCat(", ", failed_cells_, " failed") : "");
+  const std::string rows =
+      call_rows_ > 0 ? absl::StrCat(", ", call_rows_, " rows in this call") : "";
+  const std::string time = left ? absl::StrCat(", about ", ShownSeconds(*left), " left") : "";
   if (terminal_) {
-    fprintf(stderr, "\r\033[K%s", text.c_str());
-    fflush(stderr);
-    line_open_ = true;
-  } else if (Since(shown_) >= 10) {
+    // Where not all has room, the time left is worth more than the rows.
+    const size_t room = RoomOnLine();
+    for (const std::string& more : {absl::StrCat(rows, time), time}) {
+      if (text.size() + more.size() > room) continue;
+      absl::StrAppend(&text, more);
+      break;
+    }
+    Redraw(text);
+    return;
+  }
+  absl::StrAppend(&text, rows, time);
+  if (Since(shown_) >= 10) {
     shown_ = Clock::now();
     Say(context_, text);
   }
@@ -143,9 +178,7 @@ void Progress::OnWaiting(const absl::Status& why, absl::Duration waited) {
       absl::StrCat("waiting for steerd at ", context_.channel.server, " (",
                    ShownSeconds(absl::ToDoubleSeconds(waited)), "): ", why.message());
   if (terminal_) {
-    fprintf(stderr, "\r\033[K%s", text.c_str());
-    fflush(stderr);
-    line_open_ = true;
+    Redraw(text);
   } else if (waited == absl::ZeroDuration() || Since(shown_) >= 10) {
     shown_ = Clock::now();
     Say(context_, text);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "client/commands/context.h"
 #include "client/run/observer.h"
@@ -40,6 +41,8 @@ class Progress : public RunObserver {
  private:
   void Line(const std::string& text);
   void Renew();
+  // Puts `text` in place of the renewed line, cut to the terminal's width.
+  void Redraw(absl::string_view text);
 
   const Context& context_;
   const bool terminal_;

@@ -39,10 +39,6 @@ void RemoveShared(const Hashes& other, ClassPool* pool) {
 
 }  // namespace
 
-absl::string_view PromptClassName(PromptClass prompt_class) {
-  return prompt_class == PromptClass::kHarmful ? "harmful" : "harmless";
-}
-
 absl::StatusOr<Pools> BuildPools(const PromptFile& harmful, const PromptFile& harmless) {
   Pools pools;
   Hashes in_harmful;

@@ -8,13 +8,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "client/data/prompt_file.h"
+#include "common/prompt_class.h"
 
 namespace steer {
-
-enum class PromptClass { kHarmful, kHarmless };
-absl::string_view PromptClassName(PromptClass prompt_class);  // "harmful", "harmless"
 
 struct PromptRecord {
   int64_t row = 0;   // in its file

@@ -1,13 +1,14 @@
 #include "server/rpc/credentials.h"
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
 #include "common/errors.h"
-#include "common/files.h"
 #include "common/status_macros.h"
+#include "common/tls_files.h"
 #include "grpcpp/security/tls_certificate_provider.h"
 #include "grpcpp/security/tls_certificate_verifier.h"
 #include "grpcpp/security/tls_credentials_options.h"
@@ -15,8 +16,6 @@
 
 namespace steer {
 namespace {
-
-constexpr int64_t kMaxPemBytes = 1 << 20;
 
 bool IsUnixSocket(absl::string_view address) {
   return absl::StartsWith(address, "unix:") || absl::StartsWith(address, "unix-abstract:");
@@ -40,23 +39,15 @@ bool SplitAddress(absl::string_view address, absl::string_view* host, int* port)
   return !host->empty() && (v6 || !absl::StrContains(*host, ":"));
 }
 
-absl::StatusOr<std::string> ReadPem(absl::string_view flag, const std::string& path) {
-  absl::StatusOr<std::string> pem = ReadFile(path, kMaxPemBytes);
-  if (!pem.ok()) return Annotate(pem.status(), flag);
-  if (!absl::StrContains(*pem, "-----BEGIN ")) {
-    return FlagError(flag, absl::StrCat("'", path, "' is not a PEM file"));
+// The pair, or an empty one for plain text.
+absl::StatusOr<TlsPair> ReadPair(const ListenOptions& options) {
+  if (!options.tls_cert.empty() || !options.tls_key.empty()) {
+    return ReadTlsPair(options.tls_cert, options.tls_key);
   }
-  return pem;
-}
-
-absl::Status CheckPairing(const ListenOptions& options) {
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
-    return FlagError("--tls-cert, --tls-key", "give both or neither");
-  }
-  if (!options.tls_client_ca.empty() && options.tls_cert.empty()) {
+  if (!options.tls_client_ca.empty()) {
     return FlagError("--tls-client-ca", "needs --tls-cert and --tls-key");
   }
-  return absl::OkStatus();
+  return TlsPair();
 }
 
 }  // namespace
@@ -80,8 +71,8 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     return FlagError("--listen", absl::StrCat("'", options.address,
                                               "' is not host:port, [v6]:port or unix:/path"));
   }
-  STEER_RETURN_IF_ERROR(CheckPairing(options));
-  if (options.tls_cert.empty()) {
+  STEER_ASSIGN_OR_RETURN(TlsPair files, ReadPair(options));
+  if (files.key.empty()) {
     if (!IsLoopback(options.address)) {
       if (!options.insecure) {
         return FlagError(
@@ -96,25 +87,26 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     return grpc::InsecureServerCredentials();
   }
   grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
-  STEER_ASSIGN_OR_RETURN(pair.cert_chain, ReadPem("--tls-cert", options.tls_cert));
-  STEER_ASSIGN_OR_RETURN(pair.private_key, ReadPem("--tls-key", options.tls_key));
+  pair.cert_chain = std::move(files.certificates);
+  pair.private_key = std::move(files.key);
   grpc::SslServerCredentialsOptions ssl(
       options.tls_client_ca.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
                                     : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   ssl.pem_key_cert_pairs.push_back(pair);
   if (!options.tls_client_ca.empty()) {
-    STEER_ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem("--tls-client-ca", options.tls_client_ca));
+    STEER_ASSIGN_OR_RETURN(ssl.pem_root_certs,
+                           ReadTlsAuthorities("--tls-client-ca", options.tls_client_ca));
   }
   return grpc::SslServerCredentials(ssl);
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeProbeCredentials(
     const ListenOptions& options) {
-  STEER_RETURN_IF_ERROR(CheckPairing(options));
-  if (options.tls_cert.empty()) return grpc::InsecureChannelCredentials();
+  STEER_ASSIGN_OR_RETURN(TlsPair files, ReadPair(options));
+  if (files.key.empty()) return grpc::InsecureChannelCredentials();
   grpc::experimental::IdentityKeyCertPair pair;
-  STEER_ASSIGN_OR_RETURN(pair.certificate_chain, ReadPem("--tls-cert", options.tls_cert));
-  STEER_ASSIGN_OR_RETURN(pair.private_key, ReadPem("--tls-key", options.tls_key));
+  pair.certificate_chain = std::move(files.certificates);
+  pair.private_key = std::move(files.key);
   grpc::experimental::TlsChannelCredentialsOptions tls;
   tls.set_verify_server_certs(false);
   tls.set_check_call_host(false);

@@ -27,11 +27,11 @@ std::string Shortened(absl::string_view text, size_t limit) {
   return out;
 }
 
-google::rpc::BadRequest ToBadRequest(const std::vector<Violation>& violations) {
+// As many as fit beside `used` bytes.
+google::rpc::BadRequest ToBadRequest(const std::vector<Violation>& violations, size_t used) {
   google::rpc::BadRequest bad;
   // Room for the entry that counts the rest.
   constexpr size_t kReserved = 96;
-  size_t used = 0;
   for (size_t i = 0; i < violations.size(); ++i) {
     google::rpc::BadRequest::FieldViolation item;
     item.set_field(Shortened(violations[i].field, 256));
@@ -63,6 +63,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
 
   google::rpc::Status rich;
   rich.set_code(code);
+  // The same words as beside the details: grpcio-status refuses to read a status where they differ.
   rich.set_message(message);
   google::rpc::ErrorInfo info;
   info.set_reason(ReasonOrDefault(status));
@@ -70,9 +71,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   rich.add_details()->PackFrom(info);
 
   if (const std::vector<Violation> violations = ViolationsOf(status); !violations.empty()) {
-    // The violations say it all; the message would be sent three times over.
-    rich.set_message(absl::StrCat(violations.size(), " violations"));
-    rich.add_details()->PackFrom(ToBadRequest(violations));
+    rich.add_details()->PackFrom(ToBadRequest(violations, message.size()));
   }
 
   absl::optional<absl::Duration> retry = RetryDelayOf(status);

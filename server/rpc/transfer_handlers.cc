@@ -5,11 +5,11 @@
 
 #include "common/digest.h"
 #include "common/status_macros.h"
-#include "server/rpc/direction_file.h"
 #include "server/rpc/handlers.h"
 #include "server/rpc/prepare.h"
 #include "server/rpc/translate.h"
 #include "server/rpc/validate.h"
+#include "server/steering/direction_file.h"
 
 namespace steer {
 namespace {

@@ -1,36 +1,19 @@
 #include "server/steering/direction_store.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
-#include <set>
-#include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "common/digest.h"
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/status_macros.h"
-#include "server/steering/direction_set_file.h"
 #include "server/steering/direction_store_entry.h"
 #include "server/steering/ledger.h"
 
 namespace steer {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr char kSetEnding[] = ".safetensors";
-constexpr char kLedgerEnding[] = ".selected";
-constexpr char kDamagedEnding[] = ".damaged";
 // Tensors of sets kept in memory; the least recently used are read again when asked for.
 constexpr int64_t kCacheBytes = int64_t{256} << 20;
 
@@ -41,96 +24,7 @@ int64_t TensorBytes(const DirectionSet& set) {
                               sizeof(float));
 }
 
-std::shared_ptr<const DirectionSet> WithoutTensors(const DirectionSet& set) {
-  auto facts = std::make_shared<DirectionSet>();
-  facts->set_id = set.set_id;
-  facts->content_digest = set.content_digest;
-  facts->method = set.method;
-  facts->model_fingerprint = set.model_fingerprint;
-  facts->numeric_fingerprint = set.numeric_fingerprint;
-  facts->positions = set.positions;
-  facts->layers = set.layers;
-  facts->hidden = set.hidden;
-  facts->harmful_prompts = set.harmful_prompts;
-  facts->harmless_prompts = set.harmless_prompts;
-  facts->reports = set.reports;
-  facts->fit_prompt_hashes = set.fit_prompt_hashes;
-  facts->create_time = set.create_time;
-  facts->imported = set.imported;
-  return facts;
-}
-
-absl::StatusOr<ReadSet> ReadSetFile(const std::string& path, StatesUse use) {
-  STEER_ASSIGN_OR_RETURN(const auto file, SafetensorsFile::Open(path));
-  return ReadDirectionSet(*file, path, use);
-}
-
-// Moves a file out of the store's sight. Returns what to tell the operator.
-std::string MoveAside(const std::string& path, absl::string_view why) {
-  const std::string aside = absl::StrCat(path, kDamagedEnding);
-  std::error_code error;
-  fs::rename(path, aside, error);
-  return error ? absl::StrCat(why, "; it cannot be moved aside: ", error.message())
-               : absl::StrCat(why, "; moved aside as ", aside);
-}
-
-absl::Status Remove(const std::string& path) {
-  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno, absl::StrCat("cannot remove ", path));
-}
-
 }  // namespace
-
-absl::StatusOr<std::unique_ptr<DirectionStore>> DirectionStore::Open(
-    const std::string& folder, std::vector<std::string>* warnings) {
-  STEER_RETURN_IF_ERROR(MakeFolders(folder));
-  std::unique_ptr<DirectionStore> store(new DirectionStore(folder));
-  const std::string lock_path = absl::StrCat(folder, "/.lock");
-  store->lock_fd_ = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (store->lock_fd_ < 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", lock_path));
-  }
-  if (flock(store->lock_fd_, LOCK_EX | LOCK_NB) != 0) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "STORE_LOCKED",
-                     absl::StrCat("another process uses the direction store ", folder,
-                                  "; stop it or name another folder"));
-  }
-  std::error_code error;
-  std::vector<std::string> names;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    names.push_back(it->path().filename().string());
-  }
-  if (error) {
-    return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot list ", folder));
-  }
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
-    absl::string_view id = name;
-    // A write that a crash cut short.
-    if (absl::StrContains(name, ".tmp.") && IsSha256Hex(id.substr(0, 64))) {
-      STEER_RETURN_IF_ERROR(Remove(absl::StrCat(folder, "/", name)));
-    } else if (absl::ConsumeSuffix(&id, kSetEnding) && IsSha256Hex(id)) {
-      store->AdoptFile(std::string(id), warnings);
-    }
-  }
-  for (const std::string& name : names) {
-    absl::string_view id = name;
-    if (!absl::ConsumeSuffix(&id, kLedgerEnding) || !IsSha256Hex(id)) continue;
-    const std::string set_id(id);
-    // A crash between the two removals of Delete leaves a ledger without a set. That of a damaged
-    // set is kept: fitted again, the set has the same id, and what was selected on with it still
-    // counts.
-    if (!store->Find(set_id).ok() &&
-        !fs::exists(absl::StrCat(store->SetPath(set_id), kDamagedEnding), error)) {
-      STEER_RETURN_IF_ERROR(Remove(absl::StrCat(folder, "/", name)));
-    }
-  }
-  return store;
-}
-
-DirectionStore::~DirectionStore() {
-  if (lock_fd_ >= 0) close(lock_fd_);
-}
 
 std::string DirectionStore::SetPath(const std::string& set_id) const {
   return absl::StrCat(folder_, "/", set_id, kSetEnding);
@@ -138,46 +32,6 @@ std::string DirectionStore::SetPath(const std::string& set_id) const {
 
 std::string DirectionStore::LedgerPath(const std::string& set_id) const {
   return absl::StrCat(folder_, "/", set_id, kLedgerEnding);
-}
-
-void DirectionStore::AdoptFile(const std::string& set_id, std::vector<std::string>* warnings) {
-  const std::string path = SetPath(set_id);
-  const auto warn = [warnings](std::string text) {
-    if (warnings != nullptr) warnings->push_back(std::move(text));
-  };
-  auto read = ReadSetFile(path, StatesUse::kCheckOnly);
-  if (read.ok() && read->set.set_id != set_id) {
-    read = absl::InvalidArgumentError(absl::StrCat(path, ": it holds the set ", read->set.set_id));
-  }
-  if (!read.ok()) {
-    warn(MoveAside(path, read.status().message()));
-    return;
-  }
-  auto entry = std::make_shared<Entry>();
-  entry->set_id = set_id;
-  entry->facts = WithoutTensors(read->set);
-  entry->has_states = read->has_states;
-  std::error_code error;
-  entry->stored_bytes = static_cast<int64_t>(fs::file_size(path, error));
-  auto ledger = ReadLedger(LedgerPath(set_id));
-  if (ledger.ok() && ledger->damaged) {
-    warn(MoveAside(LedgerPath(set_id),
-                   absl::StrCat(LedgerPath(set_id), ": changed or cut short; the ",
-                                ledger->hashes.size(), " hashes that can be read are kept")));
-    const absl::Status rewritten = WriteLedger(LedgerPath(set_id), ledger->hashes);
-    if (!rewritten.ok()) warn(std::string(rewritten.message()));
-  }
-  if (!ledger.ok()) {
-    // Without its ledger the set could pass a selected prompt as unseen.
-    warn(absl::StrCat(ledger.status().message(), "; direction set ", set_id, " is left out"));
-    return;
-  }
-  {
-    absl::MutexLock lock(&entry->ledger_mutex);
-    entry->selected = std::move(ledger->hashes);
-  }
-  absl::MutexLock lock(&mutex_);
-  entries_[set_id] = std::move(entry);
 }
 
 absl::StatusOr<DirectionStore::EntryPtr> DirectionStore::Find(const std::string& set_id) const {
@@ -336,7 +190,7 @@ absl::Status DirectionStore::Delete(const std::string& set_id) {
     entries_.erase(set_id);
   }
   // The set first: a ledger without a set is removed at the next Open.
-  const absl::Status removed = Remove(SetPath(set_id));
+  const absl::Status removed = RemoveFile(SetPath(set_id));
   if (!removed.ok()) {
     absl::MutexLock lock(&mutex_);
     entries_[set_id] = entry;
@@ -344,7 +198,7 @@ absl::Status DirectionStore::Delete(const std::string& set_id) {
   }
   entry->deleted = true;
   STEER_RETURN_IF_ERROR(SyncFolder(folder_));
-  STEER_RETURN_IF_ERROR(Remove(LedgerPath(set_id)));
+  STEER_RETURN_IF_ERROR(RemoveFile(LedgerPath(set_id)));
   return SyncFolder(folder_);
 }
 

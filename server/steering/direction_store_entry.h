@@ -1,4 +1,4 @@
-// What the store holds of one set. Used by the store's own files alone.
+// What the store holds of one set, and how its files are named. Used by the store's own files alone.
 #ifndef STEER_SERVER_STEERING_DIRECTION_STORE_ENTRY_H_
 #define STEER_SERVER_STEERING_DIRECTION_STORE_ENTRY_H_
 
@@ -9,7 +9,10 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/steering/direction_set_file.h"
 #include "server/steering/direction_store.h"
 
 namespace steer {
@@ -33,6 +36,17 @@ struct DirectionStore::Entry {
     return {std::move(set), stored_bytes, has_states, static_cast<int64_t>(selected.size())};
   }
 };
+
+inline constexpr char kSetEnding[] = ".safetensors";
+inline constexpr char kLedgerEnding[] = ".selected";
+inline constexpr char kDamagedEnding[] = ".damaged";
+
+// The set's facts, for listings.
+std::shared_ptr<const DirectionSet> WithoutTensors(const DirectionSet& set);
+// OK too if there is no such file.
+absl::Status RemoveFile(const std::string& path);
+// A set's file; errors name it.
+absl::StatusOr<ReadSet> ReadSetFile(const std::string& path, StatesUse use);
 
 }  // namespace steer
 

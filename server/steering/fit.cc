@@ -87,7 +87,7 @@ DirectionFit::DirectionFit(std::vector<int> positions, int64_t layers, int64_t h
 absl::Status DirectionFit::AddPrompt(PromptClass prompt_class, int64_t index,
                                      absl::Span<const float> states) {
   const bool is_harmful = prompt_class == PromptClass::kHarmful;
-  const absl::string_view name = is_harmful ? "harmful" : "harmless";
+  const absl::string_view name = PromptClassName(prompt_class);
   if (index < 0 || index >= (is_harmful ? harmful_ : harmless_)) {
     return absl::InvalidArgumentError(absl::StrCat("there is no ", name, " prompt ", index));
   }

@@ -9,11 +9,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/prompt_class.h"
 #include "server/steering/direction_set.h"
 
 namespace steer {
-
-enum class PromptClass { kHarmful, kHarmless };
 
 // Collects the states of every prompt, in any order of arrival; the result does not depend on that
 // order (means are summed in prompt order, in float64).

@@ -1,6 +1,7 @@
 #include "server/rpc/grpc_status.h"
 
 #include "common/utf8.h"
+#include "google/rpc/status.pb.h"
 #include "tests/server/rpc/service_fixture.h"
 
 namespace steer {
@@ -27,6 +28,20 @@ TEST(GrpcStatusTest, CarriesReasonRetryAndViolations) {
   EXPECT_EQ(busy.retry_seconds, 1.5);
   const RpcError bad = ErrorOf(ToGrpcStatus(ViolationsError({{"a.b", "one"}, {"c[0]", "two"}})));
   EXPECT_EQ(bad.violations, (std::vector<Violation>{{"a.b", "one"}, {"c[0]", "two"}}));
+}
+
+TEST(GrpcStatusTest, TheDetailsCarryTheSameCodeAndMessage) {
+  std::vector<Violation> many;
+  for (int i = 0; i < 1000; ++i) many.push_back({absl::StrCat("f", i), "is wrong"});
+  for (const absl::Status& status :
+       {ViolationsError({{"a", "one"}, {"b", "two"}}), ViolationsError(many),
+        MakeError(absl::StatusCode::kNotFound, "NO", std::string(5000, 'x'))}) {
+    const grpc::Status sent = ToGrpcStatus(status);
+    google::rpc::Status details;
+    ASSERT_TRUE(details.ParseFromString(sent.error_details()));
+    EXPECT_EQ(details.code(), sent.error_code());
+    EXPECT_EQ(details.message(), sent.error_message());
+  }
 }
 
 TEST(GrpcStatusTest, StaysWithinWhatPeersTake) {

@@ -1,0 +1,171 @@
+#include "server/engine/engine_loop.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/time/clock.h"
+#include "common/errors.h"
+#include "common/status_macros.h"
+#include "server/engine/receipt.h"
+#include "server/engine/sampler.h"
+
+namespace steer {
+namespace {
+
+absl::Status Stopping() {
+  return WithRetryDelay(
+      MakeError(absl::StatusCode::kUnavailable, "STOPPING", "the server is stopping"),
+      absl::Seconds(5));
+}
+
+}  // namespace
+
+EngineLoop::EngineLoop(Stepper* stepper, SchedulerShape shape, EngineObserver* observer)
+    : stepper_(stepper), shape_(shape), observer_(observer), scheduler_(shape) {
+  Beat();
+}
+
+void EngineLoop::Stop() {
+  absl::MutexLock lock(&mutex_);
+  stopping_ = true;
+}
+
+absl::Status EngineLoop::Enqueue(std::shared_ptr<Call> call) {
+  absl::MutexLock lock(&mutex_);
+  if (stopping_) return Stopping();
+  incoming_.push_back(std::move(call));
+  return absl::OkStatus();
+}
+
+void EngineLoop::Beat() { heartbeat_.store(absl::ToUnixNanos(absl::Now())); }
+
+void EngineLoop::Run() {
+  while (TakeIncoming()) {
+    EndCalls();
+    if (!RunStep()) idle_ = true;
+    Beat();
+    observer_->OnLoad(static_cast<int64_t>(scheduler_.calls().size()), scheduler_.running(),
+                      scheduler_.kv_used());
+  }
+  while (!scheduler_.calls().empty()) EndCall(scheduler_.calls().front(), Stopping());
+}
+
+// Waits for work while there is none; false when stopping.
+bool EngineLoop::TakeIncoming() {
+  absl::MutexLock lock(&mutex_);
+  auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return stopping_ || !incoming_.empty();
+  };
+  // Calls in progress but nothing to run cannot last: EndCalls ends what is complete. A short
+  // wait keeps deadlines and the heartbeat going.
+  if (idle_)
+    mutex_.AwaitWithTimeout(absl::Condition(&has_work),
+                            scheduler_.calls().empty() ? absl::Seconds(1) : absl::Milliseconds(1));
+  idle_ = false;
+  for (auto& call : incoming_) scheduler_.AddCall(std::move(call));
+  incoming_.clear();
+  return !stopping_;
+}
+
+void EngineLoop::EndCall(std::shared_ptr<Call> call, const absl::Status& status) {
+  scheduler_.RemoveCall(call.get());
+  if (absl::StartsWith(ReasonOf(status), "NON_FINITE")) observer_->OnNonFinite(ReasonOf(status));
+  call->Fail(status);
+}
+
+// Ends calls that were cancelled, are past their deadline, failed in the last step, or are
+// complete.
+void EngineLoop::EndCalls() {
+  std::vector<std::shared_ptr<Call>> calls(scheduler_.calls().begin(), scheduler_.calls().end());
+  for (auto& call : calls) {
+    auto failure = failures_.find(call.get());
+    if (failure != failures_.end()) {
+      EndCall(call, failure->second);
+    } else if (call->control().cancelled) {
+      EndCall(call, MakeError(absl::StatusCode::kCancelled, "CANCELLED", "the caller cancelled"));
+    } else if (absl::Now() > call->control().deadline) {
+      EndCall(call, MakeError(absl::StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED",
+                              "the deadline passed"));
+    } else if (!scheduler_.HasRows(call.get()) && call->FinishIfComplete()) {
+      scheduler_.RemoveCall(call.get());
+    }
+  }
+  failures_.clear();
+}
+
+// One forward pass; false if there was nothing to do.
+bool EngineLoop::RunStep() {
+  std::vector<Row*> rows, finished;
+  auto reader = [&](Row* row, absl::Span<const float> logits) {
+    absl::StatusOr<bool> goes_on = ReadLogits(*row, logits);
+    if (!goes_on.ok()) return Fail(row->call, goes_on.status());
+    if (!*goes_on) finished.push_back(row);
+  };
+  absl::Time start = absl::Now();
+  absl::Status status;
+  int64_t tokens = 0;
+  std::vector<PrefillPiece> pieces = scheduler_.PlanPrefill();
+  bool prefill = !pieces.empty();
+  if (prefill) {
+    for (const PrefillPiece& piece : pieces) {
+      rows.push_back(piece.row);
+      tokens += piece.count;
+    }
+    status = stepper_->Prefill(pieces, reader);
+    ++prefill_steps_;
+  } else {
+    rows = scheduler_.PlanDecode();
+    if (rows.empty()) return false;
+    tokens = static_cast<int64_t>(rows.size());
+    status = stepper_->Decode(rows, reader);
+    ++decode_steps_;
+  }
+  observer_->OnStep(prefill ? StepKind::kPrefill : StepKind::kDecode,
+                    static_cast<int64_t>(rows.size()), tokens,
+                    prefill ? shape_.prefill_tokens : shape_.decode_rows, absl::Now() - start);
+  if (!status.ok()) {
+    for (Row* row : rows) Fail(row->call, status);
+    return true;
+  }
+  TellCalls(rows);
+  for (Row* row : rows) {
+    if (!prefill || !row->prompt_done()) continue;
+    if (row->decode.max_new_tokens > 0) {
+      scheduler_.MoveToDecode(row);
+    } else {
+      finished.push_back(row);
+    }
+  }
+  for (Row* row : finished) EndRow(row);
+  return true;
+}
+
+// What a row's new logits mean: scores at the prompt's end, then the next token. False when the
+// row is over.
+absl::StatusOr<bool> EngineLoop::ReadLogits(Row& row, absl::Span<const float> logits) {
+  if (row.generated.empty() && row.wants_prompt_logits)
+    STEER_RETURN_IF_ERROR(row.call->OnPromptLogits(row, logits));
+  if (row.decode.max_new_tokens == 0) return true;  // ends with the prompt, in RunStep
+  STEER_ASSIGN_OR_RETURN(int32_t id,
+                         ChooseToken(logits, row.decode, *row.prompt_ids, row.generated));
+  row.generated.push_back(id);
+  return row.call->OnToken(row);
+}
+
+void EngineLoop::TellCalls(const std::vector<Row*>& rows) {
+  std::map<Call*, std::vector<Row*>> by_call;
+  for (Row* row : rows) by_call[row->call].push_back(row);
+  for (auto& [call, own] : by_call) call->OnStep(own);
+}
+
+void EngineLoop::EndRow(Row* row) {
+  std::unique_ptr<Row> taken = scheduler_.Take(row);
+  if (failures_.count(taken->call) > 0) return;
+  absl::Status status = CheckEdits(*taken);
+  if (status.ok()) status = taken->call->OnRowDone(*taken);
+  if (!status.ok()) return Fail(taken->call, status);
+  observer_->OnRow(taken->kind, taken->prompt_tokens(),
+                   static_cast<int64_t>(taken->generated.size()), taken->tally.edits);
+}
+
+}  // namespace steer
