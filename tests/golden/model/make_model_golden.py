@@ -13,6 +13,7 @@ transformers loads from that folder again, so that its own reading of the files 
   logits.<i>    [m, vocabulary] float32          at positions.<i> [m] int32: all of a short prompt, a few of a long one
   bf16.<i>      [m, vocabulary] bfloat16         the same in bfloat16
   states.<i>    [layers + 1, n, hidden] float32  of the two shortest prompts
+  embedded.<i>  [n, hidden] bfloat16             of these two: the first block's input in bfloat16
 and as metadata the seed and the shape. The first seven checkpoints (hidden 48, 3 layers, vocabulary 101, context 256) serve other tests too.
 """
 import json
@@ -192,8 +193,10 @@ def expected_values(folder, config, generator):
                      f"dots.{i}": states @ probe, f"positions.{i}": positions.int(), f"logits.{i}": logits[positions]}
         if i < FULL_STATES:
             expected[f"states.{i}"] = states
-        with torch.inference_mode():
-            expected[f"bf16.{i}"] = half(prompt[None]).logits[0, positions]
+        half_states, half_logits = states_and_logits(half, prompt)
+        expected[f"bf16.{i}"] = half_logits[positions].bfloat16()
+        if i < FULL_STATES:
+            expected[f"embedded.{i}"] = half_states[0]
     return expected
 
 

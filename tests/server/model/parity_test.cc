@@ -93,6 +93,19 @@ TEST_P(ParityTest, GreedyTokens) {
   }
 }
 
+// Gemma's scale is rounded to the model's type before the product; a lookup is exact elsewhere.
+TEST_P(ParityTest, BFloat16EmbeddingIsTheSameBits) {
+  std::unique_ptr<Decoder> decoder = LoadTiny(GetParam(), "bfloat16");
+  for (int prompt = 0; golden_.Has("embedded", prompt); ++prompt) {
+    const std::vector<int32_t> ids = golden_.Ids("prompt", prompt);
+    const StepRow row{0, 0, 0, static_cast<int32_t>(ids.size())};
+    Capture capture;
+    decoder->Forward({ids, absl::MakeConstSpan(&row, 1)}, &capture);
+    EXPECT_TRUE(capture.streams[0].to(at::kFloat).equal(golden_.Floats("embedded", prompt)))
+        << "prompt " << prompt;
+  }
+}
+
 // In bfloat16 two correct programs differ by their roundings, so ours may be as far from the
 // float32 truth as transformers' is, and the most likely token must agree where its lead is larger
 // than what rounding moves.
