@@ -2,7 +2,11 @@
 """Compares steer-parity with transformers on one checkpoint, prompt by prompt; tests/parity/run.sh calls it.
 
 float32: the rules of parity with their bounds, each prompt passing or failing each of them. bfloat16: two correct programs round differently,
-so states and logits are only reported, against the float32 truth; what must hold is top-1 agreement over all positions together.
+and on a real checkpoint transformers in bfloat16 has another most likely token than transformers in float32 at one to three positions in a
+hundred. So the float32 values are the truth that both are measured against, over all positions together: where the truth's lead is larger than
+what rounding moves (twice the largest error of transformers' logits at the position), the most likely token must be the truth's at 99 % of the
+positions; over all positions we may differ from the truth no more often than transformers does, but for chance (three standard errors); and the
+mean distance of a logit is at most 1.1 times theirs.
 """
 import argparse
 import json
@@ -21,7 +25,7 @@ GREEDY = 32
 STATE_BOUND = 2e-5
 LOGIT_POSITIONS = 64  # at most, of a prompt: logits are wide
 TOP1 = 0.99
-MIN_POSITIONS = 2000  # below which an agreement in bfloat16 is reported and not judged
+MIN_DECIDED = 500  # positions, below which 99 % of them is reported and not judged
 
 
 class Program:
@@ -143,6 +147,7 @@ class BFloat16:
         self.agreed = {"ours with theirs": 0, "ours with float32": 0, "theirs with float32": 0}
         self.distance = {"ours": 0.0, "theirs": 0.0}
         self.states = {"ours": [], "theirs": []}
+        self.decided = self.decided_agreed = 0
         self.values = self.greedy = self.prompts = 0
 
     def prompt(self, i, ids, row, positions):
@@ -152,6 +157,10 @@ class BFloat16:
         self.positions += len(ids)
         for name, same in zip(self.agreed, (ours == theirs, ours == top, theirs == top)):
             self.agreed[name] += same.sum().item()
+        best = exact.topk(2).values
+        decided = best[:, 0] - best[:, 1] > 2 * (peer - exact).abs().amax(-1)
+        self.decided += decided.sum().item()
+        self.decided_agreed += (decided & (ours == top)).sum().item()
         self.values += exact[positions].numel()
         self.distance["ours"] += (row["logits"] - exact[positions]).abs().double().sum().item()
         self.distance["theirs"] += (peer[positions] - exact[positions]).abs().double().sum().item()
@@ -169,11 +178,11 @@ class BFloat16:
         a, b = (self.distance[name] / self.values for name in ("ours", "theirs"))
         print(f"mean distance of a logit to float32: ours {a:.4e}, theirs {b:.4e}, ours / theirs {a / b:.3f}")
         print(f"same {GREEDY} greedy tokens as transformers in bfloat16: {self.greedy} of {self.prompts} prompts")
-        share = self.agreed["ours with float32"] / self.positions
-        peer = self.agreed["theirs with float32"] / self.positions
-        if self.positions >= MIN_POSITIONS:
-            self.tally.check(max(share, self.agreed["ours with theirs"] / self.positions) >= TOP1 or share >= peer,
-                             f"top-1 agreement is {100 * share:.2f} %, transformers' own {100 * peer:.2f} %")
+        print(f"top-1 where float32's lead exceeds rounding: {self.decided_agreed} of {self.decided}")
+        if self.decided >= MIN_DECIDED:
+            self.tally.check(self.decided_agreed >= TOP1 * self.decided, "other top-1 where rounding cannot be the reason")
+        ours, theirs = (self.positions - self.agreed[name] for name in ("ours with float32", "theirs with float32"))
+        self.tally.check(ours <= theirs + 3 * (ours + theirs) ** 0.5, "other top-1 than float32 more often than transformers has")
         self.tally.check(a <= 1.1 * b, "logits are farther from float32 than transformers' are")
 
 
