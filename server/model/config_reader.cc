@@ -30,6 +30,11 @@ bool ConfigReader::Has(absl::string_view key) const {
   return it != object_.end() && !it->is_null();
 }
 
+bool ConfigReader::IsNull(absl::string_view key) const {
+  auto it = object_.find(std::string(key));
+  return it != object_.end() && it->is_null();
+}
+
 int64_t ConfigReader::Int(absl::string_view key, int64_t low, int64_t high,
                           absl::optional<int64_t> otherwise) {
   const Json* value = Find(key);

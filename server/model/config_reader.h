@@ -16,7 +16,8 @@
 
 namespace steer {
 
-// Over one JSON object. A key that is null counts as absent, as in transformers. Not thread-safe.
+// Over one JSON object. A key that is null counts as absent unless IsNull is asked. Not
+// thread-safe.
 class ConfigReader {
  public:
   // `prefix` is put before keys in errors ("rope_parameters."). The object and `problems` outlive
@@ -24,6 +25,9 @@ class ConfigReader {
   ConfigReader(const Json& object, std::string prefix, std::vector<std::string>* problems);
 
   bool Has(absl::string_view key) const;
+  // Present and null: where transformers has another default than None, that is not the same as
+  // absent.
+  bool IsNull(absl::string_view key) const;
   // Without a default the key is required. A wrong type or a value outside [low, high] is a
   // problem, and `low` is returned.
   int64_t Int(absl::string_view key, int64_t low, int64_t high,

@@ -159,6 +159,12 @@ absl::StatusOr<Placement> ReadOptions(const ModelConfig& config, const DecoderOp
 absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Load(const Checkpoint& checkpoint,
                                                        const DecoderOptions& options) {
   STEER_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(checkpoint.config()));
+  return Load(std::move(config), checkpoint, options);
+}
+
+absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Load(ModelConfig config,
+                                                       const Checkpoint& checkpoint,
+                                                       const DecoderOptions& options) {
   STEER_ASSIGN_OR_RETURN(Placement placement, ReadOptions(config, options));
   STEER_RETURN_IF_ERROR(CheckTensors(config, checkpoint.tensors()));
   try {

@@ -45,6 +45,8 @@ class Decoder {
  public:
   // INVALID_ARGUMENT listing every missing, unused and misshapen tensor of the checkpoint, all in one message.
   static absl::StatusOr<std::unique_ptr<Decoder>> Load(const Checkpoint& checkpoint, const DecoderOptions& options);
+  // The same under a configuration other than the checkpoint's own config.json: shows what each knob does.
+  static absl::StatusOr<std::unique_ptr<Decoder>> Load(ModelConfig config, const Checkpoint& checkpoint, const DecoderOptions& options);
   virtual ~Decoder() = default;
 
   virtual const ModelConfig& config() const = 0;

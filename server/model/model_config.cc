@@ -62,7 +62,9 @@ absl::StatusOr<ModelConfig> ParseModelConfig(const Json& config) {
     if (family.model_type == out.family) built = &family;
   }
   if (built == nullptr) {
-    reader.Problem("model_type", absl::StrCat("only ", BuiltFamilies(), " are built here"));
+    const absl::string_view reason = WhyNotBuilt(out.family);
+    reader.Problem("model_type", absl::StrCat(reason, reason.empty() ? "" : "; ", "only ",
+                                              BuiltFamilies(), " are built here"));
   } else {
     built->read(reader, out);
     IgnoreHarmless(reader);

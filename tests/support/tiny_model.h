@@ -9,8 +9,9 @@
 namespace steer {
 
 // Folder of a checkpoint of tests/golden/model: "llama" (Llama 3 rotary scaling, untied head,
-// grouped queries), "llama_tied", "llama_bias", "qwen2" (tied), "qwen2_window", "qwen3", "gemma3".
-// Three layers, hidden 48, vocabulary 101, context 256, no tokenizer.
+// grouped queries), "llama_tied", "llama_bias", "qwen2" (tied), "qwen2_window", "qwen3", "gemma3":
+// three layers, hidden 48, vocabulary 101, context 256, no tokenizer. Others, of odd shapes and
+// with a context of 1000, are listed in make_model_golden.py there.
 std::string TinyCheckpoint(absl::string_view name);
 
 }  // namespace steer

@@ -114,20 +114,30 @@ std::vector<bool> ReadLayerTypes(ConfigReader& reader, const ModelConfig& config
   return slides;
 }
 
+absl::optional<int64_t> ReadWindow(ConfigReader& reader) {
+  if (reader.IsNull("sliding_window")) {
+    reader.Ignore({"sliding_window"});
+    return absl::nullopt;
+  }
+  return reader.Int("sliding_window", 1, 1 << 24, 4096);
+}
+
 void ReadQwenWindows(ConfigReader& reader, ModelConfig& config) {
-  const bool use = reader.Bool("use_sliding_window", false);
-  const int64_t window = reader.Int("sliding_window", 1, 1 << 24, 4096);
+  const bool wanted = reader.Bool("use_sliding_window", false);
+  const absl::optional<int64_t> window = ReadWindow(reader);
+  const bool use = wanted && window.has_value();
   const int64_t first = reader.Int("max_window_layers", 0, 1 << 20, 28);
   const std::vector<bool> slides = ReadLayerTypes(reader, config);
   for (size_t i = 0; i < config.layer.size(); ++i) {
     const bool sliding =
         slides.empty() ? use && static_cast<int64_t>(i) >= first : static_cast<bool>(slides[i]);
     if (sliding && !use) {
-      reader.Problem("layer_types",
-                     "has sliding_attention although use_sliding_window is not true");
+      reader.Problem("layer_types", absl::StrCat("has sliding_attention although ",
+                                                 wanted ? "sliding_window is null"
+                                                        : "use_sliding_window is not true"));
       return;
     }
-    if (sliding) config.layer[i].window = window;
+    if (sliding) config.layer[i].window = *window;
   }
 }
 

@@ -27,11 +27,14 @@ RopeConfig ReadRope(ConfigReader& reader, double default_theta);
 RopeConfig ReadRopeObject(const Json& object, const std::string& prefix, double theta,
                           std::vector<std::string>* problems);
 
+// "sliding_window": 4096 if the key is absent, as in transformers; no value if it is null.
+absl::optional<int64_t> ReadWindow(ConfigReader& reader);
+
 // "layer_types" -> true where a layer slides. Empty if the key is absent.
 std::vector<bool> ReadLayerTypes(ConfigReader& reader, const ModelConfig& config);
 
-// Qwen's rule: windows only if "use_sliding_window", from layer "max_window_layers" on unless
-// "layer_types" says which.
+// Qwen's rule: windows only if "use_sliding_window" and a window is given, from layer
+// "max_window_layers" on unless "layer_types" says which.
 void ReadQwenWindows(ConfigReader& reader, ModelConfig& config);
 
 }  // namespace steer

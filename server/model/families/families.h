@@ -18,9 +18,13 @@ struct Family {
 
 absl::Span<const Family> Families();
 
+// Why a neighbour of these families is refused ("mixes experts, ..."); empty for others.
+absl::string_view WhyNotBuilt(absl::string_view model_type);
+
 void ReadLlama(ConfigReader& reader, ModelConfig& config);   // Llama 3.x, SmolLM2
 void ReadQwen2(ConfigReader& reader, ModelConfig& config);   // Qwen2, Qwen2.5
 void ReadQwen3(ConfigReader& reader, ModelConfig& config);   // Qwen3, dense
+void ReadMistral(ConfigReader& reader, ModelConfig& config);  // Mistral 7B, Nemo, Small (text)
 void ReadGemma3(ConfigReader& reader, ModelConfig& config);  // Gemma 3, text only
 
 }  // namespace steer

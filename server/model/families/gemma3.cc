@@ -41,9 +41,9 @@ std::vector<RopeConfig> ReadRopes(ConfigReader& reader) {
 }
 
 // Five sliding layers, then a full one, unless "layer_types" or the pattern says otherwise.
+// transformers writes "_sliding_window_pattern" beside layer_types and never reads it.
 std::vector<bool> ReadSliding(ConfigReader& reader, const ModelConfig& config) {
-  const int64_t old_pattern = reader.Int("_sliding_window_pattern", 1, 1024, 6);
-  const int64_t pattern = reader.Int("sliding_window_pattern", 1, 1024, old_pattern);
+  const int64_t pattern = reader.Int("sliding_window_pattern", 1, 1024, 6);
   std::vector<bool> slides = ReadLayerTypes(reader, config);
   if (!slides.empty()) return slides;
   for (int64_t i = 0; i < config.layers; ++i) slides.push_back((i + 1) % pattern != 0);
@@ -65,12 +65,20 @@ void ReadGemma3(ConfigReader& reader, ModelConfig& config) {
   config.embedding_scale = std::sqrt(static_cast<double>(config.hidden));
   config.attention_scale = 1 / std::sqrt(reader.Number("query_pre_attn_scalar", 1e-3, 1e6, 256));
   config.final_logit_softcap = reader.Number("final_logit_softcapping", 1e-3, 1e6, 0);
-  config.attention_softcap = reader.Number("attn_logit_softcapping", 1e-3, 1e6, 0);
+  if (reader.Has("attn_logit_softcapping")) {
+    // transformers keeps the number and never applies it (5.17), so no reference says what it does.
+    reader.Problem("attn_logit_softcapping", "only null is built here for this family");
+  }
+  reader.Ignore({"attn_logit_softcapping"});
   config.ropes = ReadRopes(reader);
-  const int64_t window = reader.Int("sliding_window", 1, 1 << 24, 4096);
+  const absl::optional<int64_t> window = ReadWindow(reader);
   const std::vector<bool> slides = ReadSliding(reader, config);
   for (size_t i = 0; i < config.layer.size(); ++i) {
-    config.layer[i].window = slides[i] ? window : 0;
+    if (slides[i] && !window.has_value()) {
+      reader.Problem("sliding_window", "is null although layers slide");
+      break;
+    }
+    config.layer[i].window = slides[i] ? *window : 0;
     config.layer[i].rope = slides[i] ? kSlidingRope : kFullRope;
   }
   reader.RequireBool("use_bidirectional_attention", false);

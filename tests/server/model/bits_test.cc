@@ -49,9 +49,10 @@ class BitsTest : public testing::TestWithParam<std::tuple<const char*, const cha
   int32_t Uniform(int32_t low, int32_t high) {
     return std::uniform_int_distribution<int32_t>(low, high)(random_);
   }
+  int32_t RandomId() { return Uniform(0, static_cast<int32_t>(decoder_->config().vocabulary) - 1); }
   Row RandomRow(int32_t length, int64_t kv_begin) {
     Row row{{}, kv_begin};
-    for (int32_t i = 0; i < length; ++i) row.ids.push_back(Uniform(3, 100));
+    for (int32_t i = 0; i < length; ++i) row.ids.push_back(RandomId());
     return row;
   }
 
@@ -69,7 +70,7 @@ class BitsTest : public testing::TestWithParam<std::tuple<const char*, const cha
   // Among mates of random kind, at a random place, padding tokens random too.
   at::Tensor Mixed(const Row& row, int32_t from, int32_t to) {
     Builder step;
-    for (int32_t& id : step.ids) id = Uniform(0, 100);
+    for (int32_t& id : step.ids) id = RandomId();
     const int32_t free = kStepTokens - (to - from);
     int32_t before = Uniform(0, free), first = -1;
     int64_t kv_begin = 128;
@@ -106,8 +107,9 @@ class BitsTest : public testing::TestWithParam<std::tuple<const char*, const cha
   std::mt19937 random_;
 };
 INSTANTIATE_TEST_SUITE_P(Models, BitsTest,
-                         testing::Combine(testing::Values("llama", "llama_bias", "qwen2_window",
-                                                          "gemma3"),
+                         testing::Combine(testing::Values("llama", "llama_bias", "llama_one",
+                                                          "mistral", "qwen2_window", "qwen2_deep",
+                                                          "qwen3_window", "gemma3", "gemma3_deep"),
                                           testing::Values("float32", "bfloat16")));
 
 TEST_P(BitsTest, AloneAndInFiftyMixes) {

@@ -15,22 +15,31 @@
 
 namespace steer {
 
-inline constexpr int kPrompts = 3;
-inline const char* const kTinyModels[] = {"llama", "llama_tied",   "llama_bias", "qwen2",
-                                          "qwen3", "qwen2_window", "gemma3"};
+inline constexpr int kPrompts = 5;  // the last is the longest, with a context of 200 or 600 tokens
+inline const char* const kTinyModels[] = {
+    "llama",       "llama_tied",   "llama_bias",   "llama_deep", "llama_one",   "mistral",
+    "mistral_one", "mistral_tied", "qwen2",        "qwen2_deep", "qwen2_one",   "qwen2_window",
+    "qwen3",       "qwen3_one",    "qwen3_window", "gemma3",     "gemma3_deep", "gemma3_one"};
 
-// expected.safetensors of a golden checkpoint.
+// expected.safetensors of a golden checkpoint; make_model_golden.py says what it holds.
 class Golden {
  public:
   explicit Golden(const std::string& model);
+  // Name, family, shape and seed, for a failure's message.
+  std::string Describe() const;
+  bool Has(const std::string& name, int prompt) const;
   std::vector<int32_t> Ids(const std::string& name, int prompt) const;  // "prompt", "greedy"
   at::Tensor Floats(const std::string& name, int prompt) const;  // "states", "logits", "bf16"
+  at::Tensor Probe() const;                                      // [hidden, 2]
+  // Rows of `x` [n, width] at the positions that "logits" of the prompt are of.
+  at::Tensor AtPositions(const at::Tensor& x, int prompt) const;
 
  private:
+  const std::string model_;
   std::shared_ptr<const SafetensorsFile> file_;
 };
 
-// A copy of a checkpoint in memory, to be changed and written out.
+// A copy of a checkpoint in memory, widened to float32, to be changed and written out.
 struct EditableCheckpoint {
   explicit EditableCheckpoint(const std::string& model);
   // Writes to a fresh folder under the test's temporary one and opens it.
@@ -65,6 +74,8 @@ at::Tensor RunRow(Decoder& decoder, const std::vector<int32_t>& ids, int32_t pie
 // max |a - b| / max |b| over the last dimension, the worst row.
 double WorstRelative(const at::Tensor& a, const at::Tensor& b);
 double MaxAbs(const at::Tensor& x);
+// Contract 6: 1e-4 max(1, max |expected|).
+double LogitTolerance(const at::Tensor& expected);
 
 }  // namespace steer
 
