@@ -6,7 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <functional>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
