@@ -1,6 +1,5 @@
 #include "tests/support/edit_golden.h"
 
-#include <cmath>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -8,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "server/steering/direction_set.h"
+#include "server/steering/subspace.h"
 #include "tests/support/paths.h"
 
 namespace steer {
@@ -122,7 +122,8 @@ absl::StatusOr<CompiledIntervention> EditGolden::Compile(const std::string& name
     edit->v = Direction(op.at("directions").at(0).get<int>());
     edit->u = Direction(op.at("directions").at(1).get<int>());
     for (auto* column : {&edit->v, &edit->u}) {
-      for (float& value : *column) value *= 0.1f;
+      const double norm = Norm(*column);
+      for (float& value : *column) value = static_cast<float>(value / norm);
     }
     edit->b = {op.at("amount").get<float>()};
     return EntryAtSites(edit, op.at("sites").get<std::vector<int>>(), TargetOf(op), shape_);

@@ -3,7 +3,7 @@
   kind        ablate  x - amount R R^T x, R the orthonormalised directions
               add     x + amount r
               set     x + r_hat (amount - <r_hat, x>)
-              linear  x + v (amount - <u, x>) with v = directions[0] / 10 and u = directions[1] / 10: U and V differ, as in rank-one LEACE
+              linear  x + v (amount - <u, x>) with v and u the first and second direction as units: U and V differ, as in rank-one LEACE
   directions  indices into the file's directions
   sites       as in a model of three blocks (0 to 6), or ALL; deeper models take their first, middle and last block for the three
   target      stream: x after the write; write: what embedding, attention or MLP adds, after any post-norm

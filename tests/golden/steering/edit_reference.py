@@ -30,7 +30,7 @@ def apply(op, x, directions):
     if op["kind"] == "set":
         unit = d[0] / d[0].norm()
         return x + (amount - x @ unit)[:, None] * unit
-    v, u = (directions[op["directions"]] * torch.tensor(0.1)).double()
+    v, u = (d / d.norm(dim=1, keepdim=True)).float().double()
     return x + (amount - x @ u)[:, None] * v
 
 
@@ -106,10 +106,11 @@ def run(model, ops, directions, prompt, kept, greedy=GREEDY):
         feed = top.indices[:1]
         ids = torch.cat([ids, feed])
     edited.start = 0
-    logits = model(ids[None, :-1], use_cache=False).logits[0].float()
+    first = kept[0]
+    logits = model(ids[None, :-1], use_cache=False, logits_to_keep=len(ids) - 1 - first).logits[0].float()
     edited.remove()
-    drift = float((logits[len(prompt) - 1:] - torch.stack(steps)).abs().max())
-    tensors = {"states": torch.stack([x[0, kept].float() for x in edited.streams]), "logits": logits[kept],
+    drift = float((logits[len(prompt) - 1 - first:] - torch.stack(steps)).abs().max())
+    tensors = {"states": torch.stack([x[0, kept].float() for x in edited.streams]), "logits": logits[[k - first for k in kept]],
                "greedy": ids[len(prompt):].to(torch.int32), "margins": torch.tensor(margins)}
     return tensors, min(margins), drift
 
