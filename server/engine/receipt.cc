@@ -1,6 +1,5 @@
 #include "server/engine/receipt.h"
 
-#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -25,7 +24,7 @@ void AddRow(const Row& row, ReceiptCounts* receipt) {
   receipt->edits += row.tally.edits;
   receipt->expected_edits += row.ExpectedEdits();
   receipt->dose_sum += row.tally.dose;
-  receipt->largest_residual = std::max(receipt->largest_residual, row.tally.largest_residual);
+  receipt->largest_residual = LargerOrNaN(receipt->largest_residual, row.tally.largest_residual);
 }
 
 void DescribeIntervention(const CompiledIntervention* intervention, ReceiptCounts* receipt) {

@@ -7,8 +7,9 @@
 #include <c10/util/BFloat16.h>
 #include <c10/util/Exception.h>
 
-#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "common/failpoint.h"
 #include "server/steering/edit_lookup.h"
@@ -29,6 +30,21 @@ double Squares(const double* x, int64_t n) {
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < n; ++i) sum += x[i] * x[i];
   return sum;
+}
+
+// To nearest even, once.
+void Round(double value, float* out) { *out = static_cast<float>(value); }
+
+// By way of float32 rounded to odd. Rounded to nearest there, a value just beside the middle of two
+// bfloat16 would land on the middle, and the second rounding would take it to the wrong side.
+void Round(double value, c10::BFloat16* out) {
+  const float nearest = static_cast<float>(value);
+  auto bits = std::bit_cast<uint32_t>(nearest);
+  if (nearest != value) {
+    if (std::abs(nearest) > std::abs(value)) --bits;  // towards zero; infinity to the largest float
+    bits |= 1;
+  }
+  *out = static_cast<c10::BFloat16>(std::bit_cast<float>(bits));
 }
 
 // One thread's room for a row.
@@ -56,7 +72,8 @@ void EditRow(const LinearEdit& edit, int64_t hidden, T* row, Scratch* scratch, E
   }
   double change = 0;
   for (int64_t i = 0; i < hidden; ++i) {
-    const T rounded = static_cast<T>(static_cast<float>(after[i]));
+    T rounded;
+    Round(after[i], &rounded);
     // An equal value keeps its bits: -0.0 + 0.0 would lose its sign, and a zero edit is no edit.
     if (static_cast<float>(rounded) != static_cast<float>(row[i])) row[i] = rounded;
     after[i] = static_cast<float>(row[i]);
@@ -64,7 +81,7 @@ void EditRow(const LinearEdit& edit, int64_t hidden, T* row, Scratch* scratch, E
   }
   const double norm = std::sqrt(Squares(before, hidden));
   ++tally->edits;
-  if (norm > 0) tally->dose += std::sqrt(change) / norm;
+  if (norm != 0) tally->dose += std::sqrt(change) / norm;
   if (edit.ablated == 0) return;
   // Of the values as stored. The largest over all unit vectors of the subspace is the projection's
   // norm.
@@ -74,8 +91,8 @@ void EditRow(const LinearEdit& edit, int64_t hidden, T* row, Scratch* scratch, E
     left += along * along;
   }
   const double norm_after = std::sqrt(Squares(after, hidden));
-  if (norm_after > 0) {
-    tally->largest_residual = std::max(tally->largest_residual, std::sqrt(left) / norm_after);
+  if (norm_after != 0) {
+    tally->largest_residual = LargerOrNaN(tally->largest_residual, std::sqrt(left) / norm_after);
   }
 }
 

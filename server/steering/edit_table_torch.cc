@@ -85,7 +85,7 @@ class DenseTable {
 
 // a / b, 0 where b is 0.
 at::Tensor Ratio(const at::Tensor& a, const at::Tensor& b) {
-  return at::where(b.gt(0), a.div(b), at::zeros_like(a));
+  return at::where(b.ne(0), a.div(b), at::zeros_like(a));
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ int64_t ApplyEditsTorch(int site, EditTarget target, absl::Span<const EditEntry*
     EditTally& tally = tallies[static_cast<size_t>(edits[i].token)];
     ++tally.edits;
     tally.dose += numbers[i];
-    tally.largest_residual = std::max(tally.largest_residual, double{numbers[edits.size() + i]});
+    tally.largest_residual = LargerOrNaN(tally.largest_residual, double{numbers[edits.size() + i]});
   }
   return static_cast<int64_t>(edits.size());
 }

@@ -35,8 +35,8 @@ bool Covers(TokenScope scope, Part part) {
   return false;
 }
 
+// At a site and a token; on whatever target.
 bool Meet(const ReadyOp& a, const ReadyOp& b) {
-  if (a.target != b.target) return false;
   const bool same_token = std::any_of(kParts.begin(), kParts.end(), [&](Part part) {
     return Covers(a.scope, part) && Covers(b.scope, part);
   });
@@ -138,10 +138,15 @@ absl::Status Compiler::Prepare(const OpSpec& op, size_t index) {
       continue;
     }
     for (float value : *values) ready.added.push_back(static_cast<float>(op.amount * value));
-    // A coefficient that is not finite is a violation already.
-    if (std::isfinite(op.amount) && !std::all_of(ready.added.begin(), ready.added.end(),
-                                                 [](float v) { return std::isfinite(v); })) {
+    // A coefficient that is not finite, or 0, is a violation already.
+    if (!std::isfinite(op.amount) || op.amount == 0) continue;
+    if (!std::all_of(ready.added.begin(), ready.added.end(),
+                     [](float v) { return std::isfinite(v); })) {
       violations_.Add(path + ".add.coefficient", op.amount, " times the direction exceeds float32");
+    }
+    if (std::all_of(ready.added.begin(), ready.added.end(), [](float v) { return v == 0; })) {
+      violations_.Add(path + ".add.coefficient", op.amount,
+                      " times the direction vanishes in float32; nothing would be added");
     }
   }
   ops_.push_back(std::move(ready));

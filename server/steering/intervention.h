@@ -89,11 +89,13 @@ struct ModelShape {
 using DirectionResolver = std::function<absl::StatusOr<ResolvedDirection>(const DirectionRef&)>;
 
 // Directions ablated together are orthonormalised in float64; at a site, ablations and projections
-// come before additions, and everything at a site becomes one LinearEdit a target. INVALID_ARGUMENT
-// with every violation, paths prefixed with `field` ("arms[3].intervention"): unknown sites, stream
-// targets that would compound (fraction != 1 at more than one site), dependent directions, numbers
-// out of range, ops that cannot be merged exactly (two non-orthogonal ablations or projections at
-// one site given as separate ops, unless they name equal subspaces).
+// come before additions, and everything at a site becomes one LinearEdit a target, the write's
+// applied before the stream's. INVALID_ARGUMENT with every violation, paths prefixed with `field`
+// ("arms[3].intervention"): unknown sites, stream targets that would compound (fraction != 1 at more
+// than one site), dependent directions (less than kDependent of one is new), numbers out of range,
+// additions that float32 cannot hold, ops that cannot be merged exactly (two non-orthogonal
+// ablations or projections at one site given as separate ops, unless they name equal subspaces; an
+// addition to the write along what is projected out of the stream).
 absl::StatusOr<CompiledIntervention> CompileIntervention(const InterventionSpec& spec,
                                                          const ModelShape& shape,
                                                          const DirectionResolver& resolve,

@@ -38,6 +38,18 @@ void AddColumn(const std::vector<double>& v, double v_scale, const std::vector<d
 }  // namespace
 
 std::string WhyNotMergeable(const ReadyOp& a, const ReadyOp& b) {
+  if (a.target != b.target) {
+    const ReadyOp& on_write = a.target == EditTarget::kWrite ? a : b;
+    const ReadyOp& on_stream = a.target == EditTarget::kWrite ? b : a;
+    if (Projects(on_write) || !Projects(on_stream) ||
+        ShareInside(on_write.added, on_stream.basis) <= kOrthogonal) {
+      return "";
+    }
+    return absl::StrCat("ops[", on_write.index, "] (add) acts on the write and ops[",
+                        on_stream.index, "] (", OpName(on_stream.kind),
+                        ") on the stream after it, where it would undo a part of what is added; "
+                        "name one target for both");
+  }
   if (!Projects(a) || !Projects(b) || SameAndIdempotent(a, b)) return "";
   const double cosine = LargestCosine(a.basis, b.basis);
   if (cosine <= kOrthogonal) return "";

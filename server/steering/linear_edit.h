@@ -27,9 +27,11 @@ struct ReadyOp {
   std::string key;
 };
 
-// Empty if ops that meet at one site, target and token can be merged exactly, otherwise why not.
-// Additions always can. Two ablations or projections can if their subspaces are orthogonal
-// (|cosine| at most 1e-6), or if both do the same and doing it twice is doing it once.
+// Empty if ops that meet at one site and token act there as the rule says, projections before
+// additions whatever the order of the spec; otherwise why not. On one target additions can always be
+// merged, and two ablations or projections can if their subspaces are orthogonal (|cosine| at most
+// 1e-6), or if both do the same and doing it twice is doing it once. The write comes before the
+// stream: what is added to the write must not lie in what is projected out of the stream.
 std::string WhyNotMergeable(const ReadyOp& a, const ReadyOp& b);
 
 // The edit that ablates and projects first and adds then. Requires at least one op, all mergeable.

@@ -6,7 +6,9 @@
 #include <ATen/ops/from_blob.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 
 #include "tests/server/steering/fixtures.h"
@@ -241,6 +243,56 @@ TEST_P(EditKernels, AZeroRowHasNoDose) {
   EXPECT_EQ(tallies[0].largest_residual, 0);
 }
 
+// A maximum and a sum that skip a NaN would report a clean edit.
+TEST_P(EditKernels, AStateThatIsNotFiniteShowsInTheTally) {
+  const int64_t hidden = 24;
+  const EditEntry entry = EntryOf(MadeEdit(hidden, 1, 0, 1), EditTarget::kStream);
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values = Gaussian(2 * hidden, 3);
+    values[7] = bad;
+    at::Tensor x = TensorOf(values, 2, GetParam().type);
+    std::vector<EditTally> tallies(2);
+    const std::vector<const EditEntry*> entries(2, &entry);
+    GetParam().kernel(kSite, EditTarget::kStream, entries, x, absl::MakeSpan(tallies));
+    EXPECT_TRUE(std::isnan(tallies[0].dose));
+    EXPECT_TRUE(std::isnan(tallies[0].largest_residual));
+    EXPECT_TRUE(std::isfinite(tallies[1].dose));
+    EditTally all = tallies[1];
+    all.Add(tallies[0]);
+    all.Add(tallies[1]);
+    EXPECT_TRUE(std::isnan(all.dose));
+    EXPECT_TRUE(std::isnan(all.largest_residual));
+  }
+}
+
+TEST_P(EditKernels, AReflectionTwiceIsTheIdentity) {
+  if (GetParam().type != at::kFloat) return;
+  for (const int64_t hidden : {17, 64, 576}) {
+    for (const int k : {1, 2, 8}) {
+      auto reflection = std::make_shared<LinearEdit>(*MadeEdit(hidden, k, 0, 4));
+      for (float& value : reflection->v) value *= 2;
+      const EditEntry entry = EntryOf(reflection, EditTarget::kWrite);
+      const std::vector<const EditEntry*> entries(3, &entry);
+      const at::Tensor before = TensorOf(Gaussian(3 * hidden, 6, 5), 3, at::kFloat);
+      at::Tensor x = before.clone();
+      std::vector<EditTally> tallies(3);
+      for (int i = 0; i < 2; ++i) {
+        GetParam().kernel(kSite, EditTarget::kWrite, entries, x, absl::MakeSpan(tallies));
+        const at::Tensor moved = x.sub(before);
+        for (int64_t t = 0; t < 3; ++t) {
+          const double share =
+              moved.select(0, t).norm().item<double>() / before.select(0, t).norm().item<double>();
+          if (i == 0) {
+            EXPECT_GT(share, 0.01);
+          } else {
+            EXPECT_LE(share, 4e-7);
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_P(EditKernels, RefuseATableOfAnotherShape) {
   const EditEntry entry = EntryOf(MadeEdit(12, 1, 0, 1), EditTarget::kStream);
   at::Tensor x = TensorOf(std::vector<float>(26, 1.0f), 2, GetParam().type);
@@ -269,6 +321,41 @@ TEST(EditTable, AddsAsAHookWould) {
   const std::vector<const EditEntry*> entries = {&entry};
   ApplyEditsCpu(kSite, EditTarget::kStream, entries, x, absl::MakeSpan(tallies));
   EXPECT_TRUE(at::equal(x, wanted));
+}
+
+// The exact sum lies just beside the middle of two bfloat16. Rounded to float32 first it would lie
+// on it, and go to the even neighbour, which is the wrong one here.
+TEST(EditTable, RoundsToBfloat16Once) {
+  const float half = std::ldexp(1.0f, -8), bit = std::ldexp(1.0f, -30);
+  struct Sum {
+    float x, added, wanted;
+  };
+  const float inf = std::numeric_limits<float>::infinity();
+  const float largest = std::ldexp(255.0f, 120), tiny = std::numeric_limits<float>::denorm_min();
+  for (const Sum& sum : {
+           Sum{1, half + bit, 1 + 2 * half},
+           Sum{1, half, 1},  // in the middle: to even
+           Sum{1, half - bit, 1},
+           Sum{1 + 2 * half, half - bit, 1 + 2 * half},
+           Sum{1 + 2 * half, half, 1 + 4 * half},
+           Sum{1 + 2 * half, half + bit, 1 + 4 * half},
+           Sum{0, tiny, 0},
+           Sum{largest, largest, inf},
+       }) {
+    for (const float sign : {1.0f, -1.0f}) {
+      auto edit = std::make_shared<LinearEdit>();
+      edit->k = 1;
+      edit->v = {sign * sum.added};
+      edit->u = {0};
+      edit->b = {1};
+      const EditEntry entry = EntryOf(edit, EditTarget::kStream);
+      at::Tensor x = TensorOf({sign * sum.x}, 1, at::kBFloat16);
+      std::vector<EditTally> tallies(1);
+      const std::vector<const EditEntry*> entries = {&entry};
+      ApplyEditsCpu(kSite, EditTarget::kStream, entries, x, absl::MakeSpan(tallies));
+      EXPECT_EQ(x.to(at::kFloat).item<float>(), sign * sum.wanted) << sum.x << " + " << sum.added;
+    }
+  }
 }
 
 }  // namespace

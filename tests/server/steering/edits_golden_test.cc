@@ -1,100 +1,30 @@
-// Contract 3 and 2: edits through the decoder equal transformers hooks and, where both are defined,
-// orthogonalised weights; and an ablation leaves nothing at any site. See tests/golden/steering.
+// Contract 3: edits through the decoder equal transformers hooks and, where both are defined,
+// orthogonalised weights. The cases and how they were made: tests/golden/steering.
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <iostream>
 
 #include "server/model/decoder.h"
-#include "server/steering/edit_table.h"
-#include "server/weights/safetensors.h"
-#include "tests/server/steering/fixtures.h"
-#include "tests/support/paths.h"
+#include "tests/support/edit_golden.h"
+#include "tests/support/edit_run.h"
 #include "tests/support/tiny_model.h"
 
 namespace steer {
 namespace {
 
-constexpr int64_t kHidden = 48, kLayers = 3;
+constexpr double kTolerance = 2e-5;  // |difference| / |value| of each row
+// What is not equal must miss the tolerance by far.
+constexpr double kClearlyUnequal = 100 * kTolerance;
 
-const SafetensorsFile& Golden() {
-  static const auto* const file = new std::shared_ptr<const SafetensorsFile>(
-      SafetensorsFile::Open(SourcePath("tests/golden/steering/edits.safetensors")).value());
-  return **file;
-}
-
-std::vector<float> Floats(const std::string& name) {
-  return ToFloat32(Golden().tensors().at(name)).value();
-}
-std::vector<int32_t> Ints(const std::string& name) {
-  const absl::string_view bytes = Golden().tensors().at(name).bytes;
-  std::vector<int32_t> values(bytes.size() / sizeof(int32_t));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
-
-// The two golden directions, named by their component.
-absl::StatusOr<ResolvedDirection> Resolve(const DirectionRef& ref) {
-  const std::vector<float> both = Floats("directions");
-  const auto begin = both.begin() + ref.component * kHidden;
-  return Resolved(std::vector<float>(begin, begin + kHidden));
-}
-
-InterventionSpec SpecOf(const std::string& name) {
-  OpSpec op;
-  op.directions = {{"", -1, 1, 0, absl::nullopt}};
-  if (name == "plain") return {};
-  if (name == "both") op.directions.push_back({"", -1, 1, 1, absl::nullopt});
-  if (name == "half") op.amount = 0.5;
-  if (name == "add") {
-    op.kind = OpKind::kAdd;
-    op.amount = 1.5;
-  }
-  if (name == "set") {
-    op.kind = OpKind::kSetProjection;
-    op.amount = 3;
-    op.sites = {2, 4};
-  }
-  return {{op}};
-}
-
-// Applies one intervention to the tokens of one row and keeps the stream at every site.
-class RowHook : public SiteHook {
- public:
-  RowHook(const CompiledIntervention& edits, int64_t first, int64_t tokens, int64_t prompt_tokens)
-      : tallies(static_cast<size_t>(tokens)) {
-    for (int64_t i = 0; i < tokens; ++i)
-      entries_.push_back(edits.EntryFor(first + i, prompt_tokens));
-  }
-  bool WantsWrite(int) const override { return true; }
-  void OnWrite(int site, at::Tensor& write) override {
-    ApplyEditsCpu(site, EditTarget::kWrite, entries_, write, absl::MakeSpan(tallies));
-  }
-  void OnStream(int site, at::Tensor& x) override {
-    ApplyEditsCpu(site, EditTarget::kStream, entries_, x, absl::MakeSpan(tallies));
-    streams.push_back(x.clone());
-  }
-  std::vector<EditTally> tallies;
-  std::vector<at::Tensor> streams;  // by site
-
- private:
-  std::vector<const EditEntry*> entries_;
+// Worst row of a run's states and logits against a golden case.
+struct Distance {
+  std::vector<double> states;  // by site
+  double logits = 0;
 };
-
-void ExpectRowsNear(const at::Tensor& got, const float* wanted, double share,
-                    const std::string& what) {
-  const at::Tensor x = got.contiguous();
-  for (int64_t row = 0; row < x.size(0); ++row) {
-    double difference = 0, norm = 0;
-    for (int64_t j = 0; j < x.size(1); ++j) {
-      const double b = wanted[row * x.size(1) + j];
-      difference += std::pow(x.const_data_ptr<float>()[row * x.size(1) + j] - b, 2);
-      norm += b * b;
-    }
-    EXPECT_LE(std::sqrt(difference), share * std::sqrt(norm)) << what << " row " << row;
-  }
-}
 
 class EditsGolden : public testing::TestWithParam<const char*> {
  protected:
@@ -108,81 +38,109 @@ class EditsGolden : public testing::TestWithParam<const char*> {
     decoder_ = *std::move(decoder);
   }
 
-  // Prefills the golden prompt, compares, decodes greedily, compares. `wanted` names the golden
-  // case.
-  void Check(const std::string& intervention, const std::string& wanted) {
-    const c10::InferenceMode inference;
-    const std::string golden = std::string(GetParam()) + "." + wanted;
-    const auto edits = CompileIntervention(SpecOf(intervention), {kLayers, kHidden}, Resolve, "");
-    ASSERT_TRUE(edits.ok()) << edits.status();
-    const std::vector<int32_t> prompt = Ints("prompt");
-    const auto count = static_cast<int32_t>(prompt.size());
-    RowHook hook(*edits, 0, count, count);
-    const std::vector<StepRow> rows = {{0, 0, 0, count}};
-    at::Tensor x = decoder_->Forward({prompt, rows}, &hook);
-    ASSERT_EQ(hook.streams.size(), size_t{2 * kLayers + 1});
-    const std::vector<float> states = Floats(golden + ".states");
-    for (int64_t layer = 0; layer <= kLayers; ++layer) {
-      ExpectRowsNear(hook.streams[static_cast<size_t>(2 * layer)],
-                     states.data() + layer * count * kHidden, 2e-5,
-                     golden + " input of block " + std::to_string(layer));
-    }
-    at::Tensor logits = decoder_->Logits(x);
-    ExpectRowsNear(logits, Floats(golden + ".logits").data(), 2e-5, golden + " logits");
-    if (intervention == "ablate" || intervention == "both") CheckNothingLeft(hook);
-
-    std::vector<int32_t> greedy;
-    at::Tensor last = logits.select(0, count - 1);
-    const std::vector<int32_t> expected = Ints(golden + ".greedy");
-    for (int32_t at = count; greedy.size() < expected.size(); ++at) {
-      greedy.push_back(static_cast<int32_t>(last.argmax().item<int64_t>()));
-      const std::vector<int32_t> id = {greedy.back()};
-      const std::vector<StepRow> row = {{0, at, 0, 1}};
-      RowHook next(*edits, at, 1, count);
-      last = decoder_->Logits(decoder_->Forward({id, row}, &next)).select(0, 0);
-    }
-    EXPECT_EQ(greedy, expected) << golden;
+  EditRun Run(const std::string& name, const EditRunOptions& options = {}) {
+    const auto edits = golden_.Compile(name);
+    EXPECT_TRUE(edits.ok()) << edits.status();
+    EditRun run = RunEdited(*decoder_, *edits, golden_.prompt(), options);
+    EXPECT_EQ(run.streams.size(), static_cast<size_t>(golden_.shape().sites()));
+    return run;
   }
 
-  static void CheckNothingLeft(const RowHook& hook) {
-    const std::vector<float> r = Resolve({"", -1, 1, 0, absl::nullopt})->values;
-    const double norm = Resolved(r).norm;
-    for (const at::Tensor& stream : hook.streams) {
-      const at::Tensor x = stream.contiguous();
-      for (int64_t row = 0; row < x.size(0); ++row) {
-        double along = 0, squares = 0;
-        for (int64_t j = 0; j < kHidden; ++j) {
-          const double value = x.const_data_ptr<float>()[row * kHidden + j];
-          along += value * r[static_cast<size_t>(j)] / norm;
-          squares += value * value;
-        }
-        EXPECT_LE(std::abs(along), 1e-5 * std::sqrt(squares));
-      }
+  // At the first `positions` kept ones; 0: at all.
+  Distance DistanceTo(const EditRun& run, const std::string& name, size_t positions = 0) const {
+    const size_t all = golden_.kept().size();
+    const auto begin = golden_.kept().begin();
+    const at::Tensor kept = at::tensor(
+        std::vector<int64_t>(
+            begin, positions == 0 ? golden_.kept().end() : begin + static_cast<int64_t>(positions)),
+        at::kLong);
+    const std::vector<float> states = golden_.Floats(name + ".states");
+    Distance distance;
+    const float* wanted = states.data();
+    for (const at::Tensor& stream : run.streams) {
+      distance.states.push_back(WorstRow(at::index_select(stream, 0, kept), wanted));
+      wanted += all * static_cast<size_t>(golden_.shape().hidden);
     }
-    for (const EditTally& tally : hook.tallies) {
-      EXPECT_EQ(tally.edits, 2 * kLayers + 1);
-      EXPECT_LE(tally.largest_residual, 1e-5);
-    }
+    EXPECT_EQ(wanted, states.data() + states.size());
+    distance.logits =
+        WorstRow(at::index_select(run.logits, 0, kept), golden_.Floats(name + ".logits").data());
+    return distance;
   }
 
+  void ExpectEqual(const EditRun& run, const std::string& name, const std::string& how) const {
+    const Distance distance = DistanceTo(run, name);
+    for (size_t site = 0; site < distance.states.size(); ++site) {
+      EXPECT_LE(distance.states[site], kTolerance)
+          << GetParam() << " " << name << " " << how << ": stream at site " << site;
+    }
+    EXPECT_LE(distance.logits, kTolerance) << GetParam() << " " << name << " " << how << ": logits";
+    EXPECT_EQ(run.greedy, golden_.Ints(name + ".greedy"))
+        << GetParam() << " " << name << " " << how;
+  }
+
+  const c10::InferenceMode inference_;
+  const EditGolden golden_ = EditGolden::OfTiny(GetParam());
   std::unique_ptr<Decoder> decoder_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Families, EditsGolden,
-                         testing::Values("llama", "llama_tied", "llama_bias", "qwen2", "qwen3",
-                                         "gemma3"),
+INSTANTIATE_TEST_SUITE_P(Checkpoints, EditsGolden, testing::ValuesIn(kEditCheckpoints),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_P(EditsGolden, EqualTransformersHooks) {
-  for (const std::string name : {"plain", "ablate", "both", "half", "add", "set"})
-    Check(name, name);
+  EXPECT_GE(golden_.cases().size(), 27u);
+  EXPECT_EQ(decoder_->config().tied_head, golden_.tied());
+  EXPECT_EQ(decoder_->config().post_norms, golden_.post_norms());
+  for (const std::string& name : golden_.cases()) {
+    ExpectEqual(Run(name), name, "in one piece");
+    // Cut inside the last three prompt tokens too; the twin that other devices run.
+    EditRunOptions pieces;
+    pieces.piece = 4;
+    pieces.kernel = &ApplyEditsTorch;
+    ExpectEqual(Run(name, pieces), name, "in pieces of 4, by libtorch ops");
+  }
 }
 
-// Pre-norm, untied head, no biases: elsewhere the two differ by construction.
-class OrthogonalisedWeights : public EditsGolden {};
-INSTANTIATE_TEST_SUITE_P(Llama, OrthogonalisedWeights, testing::Values("llama"));
+// A case that changed nothing would show nothing.
+TEST_P(EditsGolden, EveryCaseMovesTheLogitsFarBeyondTheTolerance) {
+  const std::vector<float> plain = golden_.Floats("plain.logits");
+  for (const std::string& name : golden_.cases()) {
+    if (name == "plain") continue;
+    const Distance distance = DistanceTo(Run(name), "plain");
+    EXPECT_GT(distance.logits, kClearlyUnequal) << name;
+  }
+}
 
-TEST_P(OrthogonalisedWeights, EqualAblation) { Check("ablate", "weights"); }
+// Arditi et al. 2024, section 4.1. Equal on a pre-norm family whose head is a matrix of its own.
+// Elsewhere not: a tied head loses the direction with the embedding while the final norm's gain has
+// brought it back into its input, and a norm after a block's output rescales each coordinate of
+// what the weights had made orthogonal.
+TEST_P(EditsGolden, OrthogonalisedWeightsAreEqualWhereTheyCanBe) {
+  const size_t last = static_cast<size_t>(golden_.shape().sites()) - 1;
+  for (const std::string hooks : {"stream_full", "write_full"}) {
+    const EditRun run = Run(hooks);
+    for (const std::string weights : {"weights", "weights_keep_head"}) {
+      ASSERT_EQ(golden_.Has(weights + ".states"), weights == "weights" || golden_.tied());
+      if (!golden_.Has(weights + ".states")) continue;
+      const bool same_head = !golden_.tied() || weights == "weights_keep_head";
+      if (!golden_.post_norms() && same_head) {
+        ExpectEqual(run, weights, hooks);
+        continue;
+      }
+      // In the prompt, where both have read the same tokens.
+      const Distance distance = DistanceTo(run, weights, 2);
+      std::cout << GetParam() << ": " << hooks << " is not " << weights << ": final stream off by "
+                << distance.states[last] << ", logits by " << distance.logits << "\n";
+      EXPECT_LE(distance.states[0], kTolerance);  // the embedding becomes orthogonal all the same
+      EXPECT_GT(distance.logits, kClearlyUnequal);
+      if (golden_.post_norms()) {
+        EXPECT_GT(distance.states[1], kClearlyUnequal);
+        EXPECT_GT(distance.states[last], kClearlyUnequal);
+      } else {
+        for (double states : distance.states) EXPECT_LE(states, kTolerance);
+      }
+    }
+  }
+}
 
 }  // namespace
 }  // namespace steer

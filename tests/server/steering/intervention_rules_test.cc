@@ -120,9 +120,12 @@ TEST(InterventionRules, RangesOfNumbers) {
   for (double value : {nan, inf, -inf, 1e39}) {
     EXPECT_EQ(FieldsOf({Set(value)}), Fields{"ops[0].set_projection.value"});
   }
-  // The product must be float32 too.
+  // The product must be float32 too, and not nothing.
   EXPECT_EQ(FieldsOf({With(Add(900), [](OpSpec& op) { op.directions = {Ref(1, 6)}; })}),
             Fields{"ops[0].add.coefficient"});
+  EXPECT_EQ(FieldsOf({Add(1e-60)}), Fields{"ops[0].add.coefficient"});
+  EXPECT_EQ(FieldsOf({Add(-1e-60)}), Fields{"ops[0].add.coefficient"});
+  EXPECT_EQ(FieldsOf({Add(1e-40)}), Fields{});
 }
 
 TEST(InterventionRules, Sites) {
@@ -236,6 +239,36 @@ TEST(InterventionRules, OpsThatWouldDependOnTheirOrderAreRefusedNamingBoth) {
   // Half of it twice is not half of it.
   const OpSpec half = With(Ablate(), [](OpSpec& op) { op.amount = 0.5; });
   EXPECT_EQ(FieldsOf({half, half}), Fields{"ops[1]"});
+}
+
+// The write is edited before the stream, so what is added there would be projected out again, while
+// the rule says that additions come last.
+TEST(InterventionRules, AnAdditionToTheWriteIsNotUndoneOnTheStream) {
+  const auto on = [](OpSpec op, EditTarget target, std::vector<int> sites = {},
+                     TokenScope scope = TokenScope::kAll) {
+    op.target = target;
+    op.sites = std::move(sites);
+    op.scope = scope;
+    return op;
+  };
+  const OpSpec added = on(Add(), EditTarget::kWrite, {3});
+  for (const OpSpec& projects : {Ablate({Ref(0)}), Set(1.5)}) {
+    EXPECT_EQ(FieldsOf({projects, added}), Fields{"ops[1]"});
+    EXPECT_EQ(FieldsOf({added, projects}), Fields{"ops[1]"});
+    EXPECT_EQ(FieldsOf({added, on(projects, EditTarget::kWrite)}), Fields{});
+    EXPECT_EQ(FieldsOf({on(Add(), EditTarget::kStream, {3}), projects}), Fields{});
+    EXPECT_EQ(FieldsOf({added, on(projects, EditTarget::kStream, {2, 4})}), Fields{});
+    EXPECT_EQ(FieldsOf({on(added, EditTarget::kWrite, {3}, TokenScope::kPrompt),
+                        on(projects, EditTarget::kStream, {3}, TokenScope::kGenerated)}),
+              Fields{});
+  }
+  EXPECT_THAT(std::string(StatusOf({Ablate({Ref(0)}), added}).message()),
+              HasSubstr("ops[1] (add) acts on the write and ops[0] (ablate) on the stream"));
+  // Two additions, or an addition to the stream, never.
+  EXPECT_EQ(FieldsOf({added, on(Add(), EditTarget::kStream, {3})}), Fields{});
+  EXPECT_EQ(
+      FieldsOf({on(Ablate({Ref(0)}), EditTarget::kWrite), on(Add(), EditTarget::kStream, {3})}),
+      Fields{});
 }
 
 TEST(InterventionRules, ADirectionThatIsNotTheOneNamedIsOurFault) {

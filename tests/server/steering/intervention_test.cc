@@ -116,6 +116,49 @@ TEST(Intervention, AblatesTheSpanOfItsDirectionsAtEverySiteOfTheStream) {
   }
 }
 
+// Two directions `apart` of their length apart: refused where float32 could hardly tell them from
+// one, and else both are gone, the second one too, of which the first is nearly all.
+TEST(Intervention, NearlyParallelDirectionsAreAblatedExactlyOrRefused) {
+  const std::vector<float> first = DirectionOf(0), other = DirectionOf(1);
+  for (const double apart : {1e-1, 1e-3, 1e-5, 3e-6, 3e-7, 0.0}) {
+    for (const double length : {1.0, -1.0 / 3, 1e-12, 1e12}) {
+      std::vector<float> second;
+      for (int64_t j = 0; j < kHidden; ++j) {
+        second.push_back(static_cast<float>(length * (first[j] + apart * other[j])));
+      }
+      const auto resolve = [&](const DirectionRef& ref) -> absl::StatusOr<ResolvedDirection> {
+        return Resolved(ref.component == 0 ? first : second);
+      };
+      const auto compiled =
+          CompileIntervention({{Op(OpKind::kAblate, 1, {{0, 0}, {0, 1}})}}, kShape, resolve, "arm");
+      if (apart < 1e-6) {
+        EXPECT_EQ(compiled.status().code(), absl::StatusCode::kInvalidArgument) << apart;
+        const std::vector<Violation> violations = ViolationsOf(compiled.status());
+        ASSERT_EQ(violations.size(), 1u);
+        EXPECT_EQ(violations[0].field, "arm.ops[0].ablate.directions[1]");
+        continue;
+      }
+      ASSERT_TRUE(compiled.ok()) << compiled.status();
+      const auto edit = compiled->EntryFor(0, 1)->stream[0];
+      ASSERT_EQ(edit->k, 2);
+      for (uint64_t seed = 0; seed < 5; ++seed) {
+        const Vector y = Apply(*edit, Sample(seed));
+        const double norm = std::sqrt(Dot(y, y));
+        EXPECT_LE(std::abs(Dot(Unit(first), y)), 1e-6 * norm) << apart;
+        EXPECT_LE(std::abs(Dot(Unit(second), y)), 1e-6 * norm) << apart;
+        // What tells the two apart is gone as well.
+        Vector difference(kHidden);
+        for (int64_t j = 0; j < kHidden; ++j) {
+          difference[j] = Unit(second)[j] * (length < 0 ? -1 : 1) - Unit(first)[j];
+        }
+        EXPECT_LE(std::abs(Dot(difference, y)),
+                  1e-6 * norm * std::sqrt(Dot(difference, difference)))
+            << apart;
+      }
+    }
+  }
+}
+
 TEST(Intervention, AddsTheStoredVectorExactlyAtTheInputOfItsBlock) {
   const CompiledIntervention compiled = Compile({Op(OpKind::kAdd, 1, {{1, 0}})});
   const EditEntry* entry = compiled.EntryFor(2, 3);
