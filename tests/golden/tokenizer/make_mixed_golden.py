@@ -2,11 +2,11 @@
 
     python make_mixed_golden.py SHARED_TOKENIZERS_FOLDER REAL_MODELS_FOLDER PLANTED_FOLDER [NAME ...]
 
-REAL_MODELS_FOLDER holds smollm2/tokenizer.json (SmolLM2-135M-Instruct, Apache-2.0), PLANTED_FOLDER is what steer-planted writes. Without
+REAL_MODELS_FOLDER holds smollm2 (SmolLM2-135M-Instruct, Apache-2.0), PLANTED_FOLDER is what steer-planted writes. Without
 names it makes all seven tokenizers' files, in about ten minutes.
 
 mixed_tables.json   what the lines are made from, and the SHA-256 of what the generator and its C++ twin write
-smollm2.json        SmolLM2's tokenizer.json without vocabulary and merges, its alphabet, and
+smollm2.json        SmolLM2's chat template, its tokenizer.json without vocabulary and merges, its alphabet, and
 smollm2.merges      its merges as pairs of ids (varints): each merge makes the next id, so that vocabulary and merges follow
 <name>.mixed        varints and little-endian words, in this order. "Digests" are two words: crc32 of all ids as words, and of
                     decoded + "\\0" + decoded without special tokens + "\\0" for each text
@@ -121,9 +121,13 @@ class Golden:
             self.out += varint(len(ids)) + word(crc32(ids_words(ids)))
 
 
-def write_smollm2(path):
-    with open(path) as f:
+def write_smollm2(folder):
+    with open(os.path.join(folder, "tokenizer.json")) as f:
         file = json.load(f)
+    with open(os.path.join(folder, "chat_template.jinja"), newline="") as f:
+        template = f.read()
+    with open(os.path.join(folder, "tokenizer_config.json")) as f:
+        config = json.load(f)
     vocab, merges = file["model"].pop("vocab"), file["model"].pop("merges")
     alphabet = sorted(vocab, key=vocab.get)[: len(vocab) - len(merges)]
     out = bytearray()
@@ -133,7 +137,8 @@ def write_smollm2(path):
     with open(os.path.join(HERE, "smollm2.merges"), "wb") as f:
         f.write(out)
     with open(os.path.join(HERE, "smollm2.json"), "w") as f:
-        json.dump({"source": "tokenizer.json of SmolLM2-135M-Instruct, Apache-2.0", "alphabet": alphabet, "frame": file}, f, separators=(",", ":"))
+        json.dump({"source": "SmolLM2-135M-Instruct, Apache-2.0", "alphabet": alphabet, "frame": file, "chat_template": template,
+                   "bos_token": config["bos_token"], "eos_token": config["eos_token"]}, f, separators=(",", ":"))
         f.write("\n")
 
 
@@ -155,7 +160,7 @@ def main():
     tables = write_tables()
     lines, strings = mixed_text.all_lines(tables), mixed_text.all_byte_strings(tables)
     if "smollm2" in names:
-        write_smollm2(files["smollm2"])
+        write_smollm2(os.path.dirname(files["smollm2"]))
     for name in names:
         golden = Golden(Tokenizer.from_file(files[name]))
         golden.section(golden.lines, lines)

@@ -33,6 +33,19 @@ absl::StatusOr<std::string> RebuildSmolLm2() {
   return root.dump();
 }
 
+// Of the tokenizers that come as files.
+absl::StatusOr<std::string> FolderOf(const std::string& name) {
+  std::string folder = name == "smollm2_file" ? RealModelFolder("smollm2") : SharedTokenizer(name);
+  if (folder.empty()) {
+    return absl::UnavailableError(
+        name == "smollm2_file"
+            ? "no smollm2/tokenizer.json in STEER_REAL_MODELS (../shared/tools/make_real_models.sh "
+              "makes it)"
+            : absl::StrCat("no ../shared/tokenizers/", name, " beside the repository"));
+  }
+  return folder;
+}
+
 }  // namespace
 
 std::string RealModelFolder(const std::string& name) {
@@ -52,20 +65,27 @@ absl::StatusOr<std::string> GoldenTokenizerJson(const std::string& name) {
   if (name == "gpt2_style") return ReadFile(GoldenPath("gpt2_style.json"));
   if (name == "planted") return planted::TokenizerJson(planted::MakeVocabulary());
   if (name == "smollm2") return RebuildSmolLm2();
-  std::string folder = name == "smollm2_file" ? RealModelFolder("smollm2") : SharedTokenizer(name);
-  if (folder.empty()) {
-    return absl::UnavailableError(
-        name == "smollm2_file"
-            ? "no smollm2/tokenizer.json in STEER_REAL_MODELS (../shared/tools/make_real_models.sh "
-              "makes it)"
-            : absl::StrCat("no ../shared/tokenizers/", name, " beside the repository"));
-  }
+  STEER_ASSIGN_OR_RETURN(std::string folder, FolderOf(name));
   return ReadFile(folder + "/tokenizer.json", int64_t{1} << 30);
 }
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> GoldenTokenizer(const std::string& name) {
   STEER_ASSIGN_OR_RETURN(std::string json, GoldenTokenizerJson(name));
   return Tokenizer::FromJson(json, name);
+}
+
+absl::StatusOr<std::shared_ptr<const ChatTemplate>> GoldenChatTemplate(const std::string& name) {
+  if (name == "smollm2") {
+    STEER_ASSIGN_OR_RETURN(Json file, ReadJsonFile(GoldenPath("smollm2.json")));
+    return ChatTemplate::Parse(file["chat_template"].get<std::string>(),
+                               {file["bos_token"], file["eos_token"]}, name);
+  }
+  if (name == "planted") {
+    const auto config = Json::parse(planted::TokenizerConfigJson(planted::MakeVocabulary()));
+    return ChatTemplate::Parse(planted::ChatTemplateText(), {"", config["eos_token"]}, name);
+  }
+  STEER_ASSIGN_OR_RETURN(std::string folder, FolderOf(name));
+  return ChatTemplate::Load(folder);
 }
 
 }  // namespace steer

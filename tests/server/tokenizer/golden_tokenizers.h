@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/tokenizer/chat_template.h"
 #include "server/tokenizer/tokenizer.h"
 
 namespace steer {
@@ -19,6 +20,9 @@ std::string RealModelFolder(const std::string& name);
 absl::StatusOr<std::string> GoldenTokenizerJson(const std::string& name);
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> GoldenTokenizer(const std::string& name);
+
+// The chat template that comes with it; all but gpt2_style have one. Errors as above.
+absl::StatusOr<std::shared_ptr<const ChatTemplate>> GoldenChatTemplate(const std::string& name);
 
 }  // namespace steer
 
