@@ -6,18 +6,9 @@
 #include "common/digest.h"
 #include "common/status_macros.h"
 #include "common/utf8.h"
+#include "common/white_space.h"
 
 namespace steer {
-namespace {
-
-bool IsSpace(uint32_t c) {
-  if (c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85) return true;
-  utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL ||
-         category == UTF8PROC_CATEGORY_ZP;
-}
-
-}  // namespace
 
 absl::StatusOr<std::string> PromptNormalForm(absl::string_view text) {
   if (!IsValidUtf8(text)) return absl::InvalidArgumentError("the prompt is not valid UTF-8");
@@ -33,7 +24,7 @@ absl::StatusOr<std::string> PromptNormalForm(absl::string_view text) {
   bool space = false;
   for (size_t at = 0; at < mapped.size();) {
     uint32_t c = NextCodePoint(mapped, &at);
-    if (IsSpace(c)) {
+    if (IsWhiteSpace(c)) {
       space = true;
       continue;
     }

@@ -3,16 +3,9 @@
 #include <utf8proc.h>
 
 #include "common/utf8.h"
+#include "common/white_space.h"
 
 namespace steer {
-
-bool IsWhiteSpace(uint32_t c) {
-  if (c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85) return true;
-  if (c < 0x80) return false;
-  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL ||
-         category == UTF8PROC_CATEGORY_ZP;
-}
 
 bool IsPunctuation(uint32_t c) {
   const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));

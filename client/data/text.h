@@ -1,4 +1,4 @@
-// White space, words and final characters of prompts. Private to client/data. Pure functions.
+// Words and final characters of prompts, by the white space of common/white_space.h. Private to client/data. Pure functions.
 #ifndef STEER_CLIENT_DATA_TEXT_H_
 #define STEER_CLIENT_DATA_TEXT_H_
 
@@ -9,9 +9,6 @@
 #include "absl/strings/string_view.h"
 
 namespace steer {
-
-// Unicode white space, as the prompt normal form knows it (common/prompt_form.h).
-bool IsWhiteSpace(uint32_t code_point);
 
 // Unicode general category P*.
 bool IsPunctuation(uint32_t code_point);

@@ -13,19 +13,6 @@ utf8proc_category_t CategoryOf(uint32_t c) {
 
 }  // namespace
 
-bool IsWhiteSpace(uint32_t c) {
-  if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
-  if (c == 0x85) return true;
-  switch (CategoryOf(c)) {
-    case UTF8PROC_CATEGORY_ZS:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool IsWordCharacter(uint32_t c) {
   switch (CategoryOf(c)) {
     case UTF8PROC_CATEGORY_LU:

@@ -7,8 +7,6 @@
 
 namespace steer {
 
-// White space: the ASCII controls TAB to CR, U+0085, and the categories Zs, Zl and Zp.
-bool IsWhiteSpace(uint32_t c);
 // Letters, numbers and marks (categories L, N and M).
 bool IsWordCharacter(uint32_t c);
 // Cased letters and decimal digits (Lu, Ll, Lt, Nd): the alphabets that put spaces between words.

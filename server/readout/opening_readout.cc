@@ -21,6 +21,7 @@
 
 #include "absl/strings/match.h"
 #include "common/utf8.h"
+#include "common/white_space.h"
 #include "server/readout/normal_text.h"
 #include "server/readout/readout_rules.h"
 

@@ -26,6 +26,9 @@ constexpr Alphabet MakeAlphabet() {
 }
 constexpr Alphabet kAlphabet = MakeAlphabet();
 
+// -1 outside the alphabet.
+int ByteOf(uint32_t c) { return c < kAlphabet.byte.size() ? kAlphabet.byte[c] : -1; }
+
 }  // namespace
 
 void AppendByteCharacters(absl::string_view bytes, std::string* out) {
@@ -35,8 +38,7 @@ void AppendByteCharacters(absl::string_view bytes, std::string* out) {
 void AppendCharacterBytes(absl::string_view token, std::string* out) {
   size_t before = out->size();
   for (size_t at = 0; at < token.size();) {
-    uint32_t c = NextCodePoint(token, &at);
-    int byte = c < kAlphabet.byte.size() ? kAlphabet.byte[c] : -1;
+    int byte = ByteOf(NextCodePoint(token, &at));
     if (byte < 0) {
       out->resize(before);
       out->append(token.data(), token.size());
@@ -44,6 +46,13 @@ void AppendCharacterBytes(absl::string_view token, std::string* out) {
     }
     out->push_back(static_cast<char>(byte));
   }
+}
+
+bool IsByteAlphabet(absl::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    if (ByteOf(NextCodePoint(text, &at)) < 0) return false;
+  }
+  return true;
 }
 
 }  // namespace steer::tok

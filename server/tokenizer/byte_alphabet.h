@@ -15,6 +15,8 @@ void AppendByteCharacters(absl::string_view bytes, std::string* out);
 // Appends the bytes that the characters of `token` stand for or, if one of them is not of the
 // alphabet, the token as it is: what the library's ByteLevel decoder does with each token.
 void AppendCharacterBytes(absl::string_view token, std::string* out);
+// Whether every character of `text`, which must be valid UTF-8, is of the alphabet.
+bool IsByteAlphabet(absl::string_view text);
 
 }  // namespace steer::tok
 

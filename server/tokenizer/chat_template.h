@@ -36,7 +36,7 @@ class ChatTemplate {
                                                                    absl::string_view name);
   virtual ~ChatTemplate() = default;
 
-  // INVALID_ARGUMENT with the template's own words if it calls raise_exception; RESOURCE_EXHAUSTED beyond 1 MiB of output or 1e6 steps.
+  // INVALID_ARGUMENT with the template's own words if it calls raise_exception; RESOURCE_EXHAUSTED beyond the limits of jinja/budget.h (1 MiB of output, 1e6 steps, ...).
   virtual absl::StatusOr<std::string> Render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const = 0;
 
   // SHA-256 of the template's bytes and the two tokens.

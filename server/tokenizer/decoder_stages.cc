@@ -72,19 +72,19 @@ class Fuse : public Stage {
 
 class ByteLevel : public Stage {
  public:
-  ByteLevel(bool raw, SinkPtr next) : Stage(std::move(next)), raw_(raw) {}
-  void Part(absl::string_view text) override { token_.append(text.data(), text.size()); }
-  void EndToken() override {
-    bytes_.clear();
-    AppendCharacterBytes(token_, &bytes_);
-    token_.clear();
-    if (raw_) {
-      next_->Part(bytes_);
-      return;
+  ByteLevel(bool raw, bool only_alphabet, SinkPtr next)
+      : Stage(std::move(next)), raw_(raw), only_alphabet_(only_alphabet) {}
+  void Part(absl::string_view text) override {
+    if (only_alphabet_) {
+      Convert(text);
+    } else {
+      token_.append(text.data(), text.size());
     }
-    text_.clear();
-    lossy_.Push(bytes_, &text_);
-    next_->Part(text_);
+  }
+  void EndToken() override {
+    if (only_alphabet_) return;
+    Convert(token_);
+    token_.clear();
   }
   void End() override {
     text_.clear();
@@ -95,10 +95,35 @@ class ByteLevel : public Stage {
   }
 
  private:
-  bool raw_;
+  void Convert(absl::string_view characters) {
+    bytes_.clear();
+    AppendCharacterBytes(characters, &bytes_);
+    if (raw_) {
+      next_->Part(bytes_);
+      return;
+    }
+    text_.clear();
+    lossy_.Push(bytes_, &text_);
+    next_->Part(text_);
+  }
+
+  bool raw_, only_alphabet_;
   std::string token_, bytes_, text_;
   LossyUtf8 lossy_;
 };
+
+// The byte that a token like "<0x41>" names, -1 if it names none.
+int ByteOf(absl::string_view token) {
+  if (token.size() != 6 || !absl::StartsWith(token, "<0x") || token[5] != '>') return -1;
+  auto digit = [](char c) {
+    return !absl::ascii_isxdigit(static_cast<unsigned char>(c)) ? -1
+           : c <= '9'                                           ? c - '0'
+                                                                : (c | 0x20) - 'a' + 10;
+  };
+  // Rust's from_str_radix takes a sign.
+  int high = token[3] == '+' ? 0 : digit(token[3]), low = digit(token[4]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
 
 class ByteFallback : public Stage {
  public:
@@ -123,18 +148,6 @@ class ByteFallback : public Stage {
   }
 
  private:
-  static int ByteOf(absl::string_view token) {
-    if (token.size() != 6 || !absl::StartsWith(token, "<0x") || token[5] != '>') return -1;
-    auto digit = [](char c) {
-      return !absl::ascii_isxdigit(static_cast<unsigned char>(c)) ? -1
-             : c <= '9'                                           ? c - '0'
-                                                                  : (c | 0x20) - 'a' + 10;
-    };
-    // Rust's from_str_radix takes a sign.
-    int high = token[3] == '+' ? 0 : digit(token[3]), low = digit(token[4]);
-    return high < 0 || low < 0 ? -1 : high * 16 + low;
-  }
-
   // The whole run is text or, as soon as one of its bytes cannot be, all of it is U+FFFD; so it
   // waits until that is decided.
   void AddToRun(char byte) {
@@ -267,9 +280,10 @@ class Metaspace : public Stage {
 
 SinkPtr MakeStringSink(std::string* out) { return std::make_unique<StringSink>(out); }
 SinkPtr MakeSpaceJoin(SinkPtr next) { return std::make_unique<SpaceJoin>(std::move(next)); }
-SinkPtr MakeByteLevel(bool raw, SinkPtr next) {
-  return std::make_unique<ByteLevel>(raw, std::move(next));
+SinkPtr MakeByteLevel(bool raw, bool only_alphabet, SinkPtr next) {
+  return std::make_unique<ByteLevel>(raw, only_alphabet, std::move(next));
 }
+bool IsByteToken(absl::string_view token) { return ByteOf(token) >= 0; }
 SinkPtr MakeByteFallback(bool raw, SinkPtr next) {
   return std::make_unique<ByteFallback>(raw, std::move(next));
 }

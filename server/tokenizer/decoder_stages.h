@@ -25,9 +25,12 @@ using SinkPtr = std::unique_ptr<TokenSink>;
 SinkPtr MakeStringSink(std::string* out);
 // Without any decoder, tokens are joined by spaces.
 SinkPtr MakeSpaceJoin(SinkPtr next);
-// From the byte alphabet to bytes; all tokens become one. With `raw`, bytes that are not UTF-8 are
-// passed on as they are.
-SinkPtr MakeByteLevel(bool raw, SinkPtr next);
+// From the byte alphabet to bytes; all tokens become one. A token with any other character passes as
+// it is, so a token waits for its end, unless it is known that none has one (`only_alphabet`). With
+// `raw`, bytes that are not UTF-8 are passed on as they are.
+SinkPtr MakeByteLevel(bool raw, bool only_alphabet, SinkPtr next);
+// Whether ByteFallback reads the token as a byte.
+bool IsByteToken(absl::string_view token);
 // Runs of tokens "<0xNN>" to text or, if a run is not UTF-8, one U+FFFD a byte. With `raw`, the
 // bytes as they are.
 SinkPtr MakeByteFallback(bool raw, SinkPtr next);

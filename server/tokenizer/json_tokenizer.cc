@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "common/status_macros.h"
 #include "common/utf8.h"
+#include "server/tokenizer/byte_alphabet.h"
 #include "server/tokenizer/node.h"
 #include "server/tokenizer/tokenizer_file.h"
 
@@ -101,6 +102,13 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> JsonTokenizer::Create(absl::str
   STEER_ASSIGN_OR_RETURN(tokenizer->bpe_, Bpe::Create(&file));
   STEER_ASSIGN_OR_RETURN(tokenizer->added_,
                          AddedVocabulary::Create(root, *tokenizer->bpe_, *tokenizer->normalizer_));
+  bool in_byte_alphabet = true, has_byte_token = false;
+  for (int32_t id = 0; id < tokenizer->vocabulary_size(); ++id) {
+    const absl::string_view surface = tokenizer->Surface(id).value_or("");
+    in_byte_alphabet = in_byte_alphabet && IsByteAlphabet(surface);
+    has_byte_token = has_byte_token || IsByteToken(surface);
+  }
+  tokenizer->decoder_.NoteTokens(in_byte_alphabet, has_byte_token);
   return std::shared_ptr<const Tokenizer>(std::move(tokenizer));
 }
 

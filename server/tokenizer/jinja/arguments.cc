@@ -96,4 +96,15 @@ absl::StatusOr<std::string> Bound::text(size_t i) const {
   return at(i).text();
 }
 
+absl::Status ChargeTexts(const Value& receiver, const Arguments& arguments, Budget& budget) {
+  size_t bytes = 0;
+  auto add = [&bytes](const Value& value) {
+    if (value.is_string()) bytes += value.text().size();
+  };
+  add(receiver);
+  for (const Value& value : arguments.positional) add(value);
+  for (const auto& [name, value] : arguments.named) add(value);
+  return budget.Bytes(bytes);
+}
+
 }  // namespace steer::jinja

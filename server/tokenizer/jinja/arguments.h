@@ -56,6 +56,9 @@ class Bound {
   std::vector<absl::optional<Value>> values_;
 };
 
+// Charges the bytes of the texts that a method or filter is about to read.
+absl::Status ChargeTexts(const Value& receiver, const Arguments& arguments, Budget& budget);
+
 // What a rendering hands to built-in functions.
 struct Runtime {
   Budget budget;

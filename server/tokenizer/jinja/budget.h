@@ -12,8 +12,8 @@
 namespace steer::jinja {
 
 inline constexpr int64_t kMaxSteps = 1000000;  // nodes visited, items iterated, comparisons
-inline constexpr int64_t kMaxBytes = int64_t{256}
-                                     << 20;  // of all strings and lists built, living or dead
+inline constexpr int64_t kMaxBytes = int64_t{128}
+                                     << 20;  // of all texts and lists built or read, living or dead
 inline constexpr size_t kMaxOutput = size_t{1} << 20;  // bytes of rendered text
 inline constexpr int kMaxEvalDepth = 800;              // nested evaluation, macro calls included
 inline constexpr int kMaxValueDepth = 200;             // nested lists and dicts
@@ -38,6 +38,8 @@ class Budget {
     }
     return absl::OkStatus();
   }
+  // A name looked for among so many.
+  absl::Status Names(size_t count) { return Step(static_cast<int64_t>(count / 16)); }
   absl::Status Enter() {
     if (++depth_ > kMaxEvalDepth)
       return TooMuch(absl::StrCat("evaluation is nested deeper than ", kMaxEvalDepth));

@@ -6,6 +6,7 @@
 #include "common/status_macros.h"
 #include "common/utf8.h"
 #include "server/tokenizer/jinja/loop.h"
+#include "server/tokenizer/jinja/text.h"
 
 namespace steer::jinja {
 namespace {
@@ -99,6 +100,8 @@ absl::StatusOr<bool> Equals(const Value& a, const Value& b, Budget& budget) {
     case Kind::kNone:
       return true;
     case Kind::kString:
+      if (a.text().size() != b.text().size()) return false;
+      STEER_RETURN_IF_ERROR(budget.Bytes(a.text().size()));
       return a.text() == b.text();
     case Kind::kList:
     case Kind::kTuple:
@@ -126,7 +129,10 @@ absl::StatusOr<bool> Less(const Value& a, const Value& b, Budget& budget) {
     return !IsNan(a) && !IsNan(b) && CompareNumbers(a, b) < 0;
   }
   // UTF-8 sorts bytewise as its code points do.
-  if (a.is_string() && b.is_string()) return a.text() < b.text();
+  if (a.is_string() && b.is_string()) {
+    STEER_RETURN_IF_ERROR(budget.Bytes(std::min(a.text().size(), b.text().size())));
+    return a.text() < b.text();
+  }
   if (a.is_sequence() && a.kind() == b.kind()) {
     const Items &x = a.items(), &y = b.items();
     for (size_t i = 0; i < x.size() && i < y.size(); ++i) {
@@ -147,9 +153,9 @@ absl::StatusOr<bool> Contains(const Value& needle, const Value& haystack, Budget
                                  TypeName(needle), "'"));
       }
       STEER_RETURN_IF_ERROR(budget.Bytes(haystack.text().size()));
-      return haystack.text().find(needle.text()) != std::string::npos;
+      return FindText(haystack.text(), needle.text()) != absl::string_view::npos;
     case Kind::kDict: {
-      STEER_RETURN_IF_ERROR(CheckHashable(needle));
+      STEER_RETURN_IF_ERROR(CheckHashable(needle, budget));
       STEER_ASSIGN_OR_RETURN(int64_t at, FindKey(haystack.dict(), needle, budget));
       return at >= 0;
     }
@@ -175,12 +181,13 @@ absl::StatusOr<bool> Contains(const Value& needle, const Value& haystack, Budget
   }
 }
 
-absl::Status CheckHashable(const Value& value) {
+absl::Status CheckHashable(const Value& value, Budget& budget) {
+  STEER_RETURN_IF_ERROR(budget.Step());
   if (value.is(Kind::kList) || value.is(Kind::kDict) || value.is(Kind::kView)) {
     return Fail(absl::StrCat("a value of type '", TypeName(value), "' cannot be hashed"));
   }
   if (value.is(Kind::kTuple)) {
-    for (const Value& item : value.items()) STEER_RETURN_IF_ERROR(CheckHashable(item));
+    for (const Value& item : value.items()) STEER_RETURN_IF_ERROR(CheckHashable(item, budget));
   }
   return absl::OkStatus();
 }
@@ -194,7 +201,7 @@ absl::StatusOr<int64_t> FindKey(const DictItems& dict, const Value& key, Budget&
 }
 
 absl::Status InsertKey(DictItems& dict, const Value& key, const Value& value, Budget& budget) {
-  STEER_RETURN_IF_ERROR(CheckHashable(key));
+  STEER_RETURN_IF_ERROR(CheckHashable(key, budget));
   STEER_ASSIGN_OR_RETURN(int64_t at, FindKey(dict, key, budget));
   if (at >= 0) {
     dict[static_cast<size_t>(at)].second = value;

@@ -17,7 +17,7 @@ absl::StatusOr<bool> Equals(const Value& a, const Value& b, Budget& budget);
 absl::StatusOr<bool> Less(const Value& a, const Value& b, Budget& budget);
 absl::StatusOr<bool> Contains(const Value& needle, const Value& haystack, Budget& budget);
 // OK if the value may be a dict's key.
-absl::Status CheckHashable(const Value& value);
+absl::Status CheckHashable(const Value& value, Budget& budget);
 // The entry's index in the dict, or -1.
 absl::StatusOr<int64_t> FindKey(const DictItems& dict, const Value& key, Budget& budget);
 // Replaces or appends.

@@ -48,7 +48,8 @@ Interpreter::ValueOr Interpreter::Eval(const Expr& expr, Scope* scope) {
 }
 
 Interpreter::ValueOr Interpreter::Name(const Expr& expr, Scope* scope) {
-  if (const Value* value = scope->Find(expr.text)) return *value;
+  STEER_ASSIGN_OR_RETURN(const Value* value, Find(expr.text, scope));
+  if (value != nullptr) return *value;
   if (FindFunction(expr.text) != nullptr) {
     auto function = std::make_shared<CallableObject>();
     function->kind = CallableKind::kGlobal;
@@ -211,14 +212,15 @@ Interpreter::ValueOr Interpreter::CallMacro(const MacroObject& macro, Arguments 
   }
   LocalScope scope(*this, macro.scope);
   // Moves a named argument out.
-  auto take = [&arguments](absl::string_view name) -> absl::optional<Value> {
+  auto take = [&](absl::string_view name) -> absl::StatusOr<absl::optional<Value>> {
+    STEER_RETURN_IF_ERROR(runtime_.budget.Names(arguments.named.size()));
     for (auto it = arguments.named.begin(); it != arguments.named.end(); ++it) {
       if (it->first != name) continue;
       Value value = std::move(it->second);
       arguments.named.erase(it);
-      return value;
+      return absl::optional<Value>(std::move(value));
     }
-    return absl::nullopt;
+    return absl::optional<Value>();
   };
   std::vector<bool> missing(count);
   for (size_t i = 0; i < count; ++i) {
@@ -227,19 +229,19 @@ Interpreter::ValueOr Interpreter::CallMacro(const MacroObject& macro, Arguments 
     if (i < arguments.positional.size()) {
       given = arguments.positional[i];
     } else {
-      given = take(parameter.name);
+      STEER_ASSIGN_OR_RETURN(given, take(parameter.name));
     }
     missing[i] = !given.has_value();
     if (given.has_value() && given->depth() > kMaxValueDepth) {
       return TooMuch(absl::StrCat("values nested deeper than ", kMaxValueDepth));
     }
-    scope->Set(parameter.name, given.has_value()
-                                   ? *std::move(given)
-                                   : Value::Undefined(absl::StrCat("parameter '", parameter.name,
-                                                                   "' was not provided")));
+    if (!given.has_value()) {
+      given = Value::Undefined(absl::StrCat("parameter '", parameter.name, "' was not provided"));
+    }
+    STEER_RETURN_IF_ERROR(Bind(parameter.name, *std::move(given), scope.get()));
   }
   if (definition.takes_caller) {
-    absl::optional<Value> caller = take("caller");
+    STEER_ASSIGN_OR_RETURN(absl::optional<Value> caller, take("caller"));
     scope->Set("caller",
                caller.has_value() ? *std::move(caller) : Value::Undefined("No caller defined"));
   }
@@ -264,7 +266,7 @@ Interpreter::ValueOr Interpreter::CallMacro(const MacroObject& macro, Arguments 
     const ExprPtr& default_value = definition.parameters[i].default_value;
     if (!missing[i] || default_value == nullptr) continue;
     STEER_ASSIGN_OR_RETURN(Value value, Eval(*default_value, scope.get()));
-    scope->Set(definition.parameters[i].name, std::move(value));
+    STEER_RETURN_IF_ERROR(Bind(definition.parameters[i].name, std::move(value), scope.get()));
   }
   std::string text;
   STEER_RETURN_IF_ERROR(Capture(*definition.body, scope.get(), &text).status());

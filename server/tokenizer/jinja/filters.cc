@@ -23,6 +23,7 @@ absl::StatusOr<Value> CallFilter(absl::string_view name, const Value& input,
                                  const Arguments& arguments, Runtime& runtime) {
   const Filter* filter = FindFilter(name);
   if (filter == nullptr) return Fail(absl::StrCat("the filter '", name, "' is not built"));
+  STEER_RETURN_IF_ERROR(ChargeTexts(input, arguments, runtime.budget));
   if (filter->call_raw != nullptr) return filter->call_raw(input, arguments, runtime);
   STEER_ASSIGN_OR_RETURN(Bound bound, Bound::Bind(filter->signature, arguments));
   return filter->call(input, bound, runtime);
@@ -34,6 +35,7 @@ absl::StatusOr<Value> AttributePath(const Value& item, const Value& path, Budget
   Value found = item;
   for (absl::string_view part : absl::StrSplit(path.text(), '.')) {
     STEER_RETURN_IF_ERROR(budget.Step());
+    STEER_RETURN_IF_ERROR(budget.Bytes(part.size()));
     int64_t index = 0;
     const bool digits =
         !part.empty() && part.find_first_not_of("0123456789") == absl::string_view::npos;

@@ -14,8 +14,10 @@ namespace {
 
 using Result = absl::StatusOr<Value>;
 
-Value Folded(const Value& value, bool case_sensitive) {
-  return value.is_string() && !case_sensitive ? Value::String(Lower(value.text())) : value;
+Result Folded(const Value& value, bool case_sensitive, Budget& budget) {
+  if (!value.is_string() || case_sensitive) return value;
+  STEER_RETURN_IF_ERROR(budget.Bytes(value.text().size()));
+  return Value::String(Lower(value.text()));
 }
 
 // Stable, by keys; sorting in reverse keeps equal items in order, as Python does.
@@ -81,7 +83,9 @@ Result DictSort(const Value& input, const Bound& bound, Runtime& runtime) {
   Items pairs, keys;
   for (const auto& [key, value] : input.dict()) {
     pairs.push_back(Value::Tuple({key, value}));
-    keys.push_back(Folded(by == "key" ? key : value, bound.truth(0, false)));
+    STEER_ASSIGN_OR_RETURN(
+        Value folded, Folded(by == "key" ? key : value, bound.truth(0, false), runtime.budget));
+    keys.push_back(std::move(folded));
   }
   STEER_ASSIGN_OR_RETURN(Items sorted,
                          SortByKey(pairs, keys, bound.truth(2, false), runtime.budget));
@@ -103,7 +107,8 @@ Result Sort(const Value& input, const Bound& bound, Runtime& runtime) {
     Items key;
     for (const Value& path : paths) {
       STEER_ASSIGN_OR_RETURN(Value part, AttributePath(item, path, runtime.budget));
-      key.push_back(Folded(part, bound.truth(1, false)));
+      STEER_ASSIGN_OR_RETURN(part, Folded(part, bound.truth(1, false), runtime.budget));
+      key.push_back(std::move(part));
     }
     keys.push_back(Value::List(std::move(key)));
   }
@@ -118,8 +123,8 @@ Result Unique(const Value& input, const Bound& bound, Runtime& runtime) {
   for (const Value& item : items) {
     STEER_ASSIGN_OR_RETURN(
         Value key, AttributePath(item, bound.has(1) ? bound.at(1) : Value::None(), runtime.budget));
-    key = Folded(key, bound.truth(0, false));
-    STEER_RETURN_IF_ERROR(CheckHashable(key));
+    STEER_ASSIGN_OR_RETURN(key, Folded(key, bound.truth(0, false), runtime.budget));
+    STEER_RETURN_IF_ERROR(CheckHashable(key, runtime.budget));
     bool found = false;
     for (size_t i = 0; i < seen.size() && !found; ++i) {
       STEER_ASSIGN_OR_RETURN(found, Equals(seen[i], key, runtime.budget));
@@ -140,7 +145,7 @@ Result Extreme(const Value& input, const Bound& bound, Runtime& runtime) {
     STEER_ASSIGN_OR_RETURN(
         Value key,
         AttributePath(items[i], bound.has(1) ? bound.at(1) : Value::None(), runtime.budget));
-    key = Folded(key, bound.truth(0, false));
+    STEER_ASSIGN_OR_RETURN(key, Folded(key, bound.truth(0, false), runtime.budget));
     if (i > 0) {
       STEER_ASSIGN_OR_RETURN(bool better, largest ? Less(best_key, key, runtime.budget)
                                                   : Less(key, best_key, runtime.budget));

@@ -14,11 +14,12 @@
 
 namespace steer::jinja {
 
-const Value* Scope::Find(absl::string_view name) const {
+const Value* Scope::Find(absl::string_view name, size_t* passed) const {
+  *passed += variables.size();
   for (const auto& [key, value] : variables) {
     if (key == name) return &value;
   }
-  return parent == nullptr ? nullptr : parent->Find(name);
+  return parent == nullptr ? nullptr : parent->Find(name, passed);
 }
 
 void Scope::Set(absl::string_view name, Value value) {
@@ -29,6 +30,19 @@ void Scope::Set(absl::string_view name, Value value) {
     }
   }
   variables.emplace_back(std::string(name), std::move(value));
+}
+
+absl::StatusOr<const Value*> Interpreter::Find(absl::string_view name, const Scope* scope) {
+  size_t passed = 0;
+  const Value* found = scope->Find(name, &passed);
+  STEER_RETURN_IF_ERROR(runtime_.budget.Names(passed));
+  return found;
+}
+
+absl::Status Interpreter::Bind(absl::string_view name, Value value, Scope* scope) {
+  STEER_RETURN_IF_ERROR(runtime_.budget.Names(scope->variables.size()));
+  scope->Set(name, std::move(value));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Interpreter::Run(
@@ -77,7 +91,7 @@ Interpreter::FlowOr Interpreter::ExecuteOne(const Statement& statement, Scope* s
     case StatementKind::kSetBlock:
       return SetBlock(statement, scope);
     case StatementKind::kMacro:
-      scope->Set(statement.macro.name, DefineMacro(statement.macro, scope));
+      STEER_RETURN_IF_ERROR(Bind(statement.macro.name, DefineMacro(statement.macro, scope), scope));
       break;
     case StatementKind::kCallBlock:
       STEER_RETURN_IF_ERROR(CallBlock(statement, scope));
@@ -235,19 +249,19 @@ absl::Status Interpreter::Assign(const Target& target, const Value& value, Scope
       return Fail(absl::StrCat("cannot unpack ", items.size(), " value(s) into ",
                                target.items.size(), " name(s)"));
     }
-    for (size_t i = 0; i < items.size(); ++i)
+    for (size_t i = 0; i < items.size(); ++i) {
+      STEER_RETURN_IF_ERROR(runtime_.budget.Step());
       STEER_RETURN_IF_ERROR(Assign(target.items[i], items[i], scope));
+    }
     return absl::OkStatus();
   }
-  if (target.attribute.empty()) {
-    scope->Set(target.name, value);
-    return absl::OkStatus();
-  }
-  const Value* holder = scope->Find(target.name);
+  if (target.attribute.empty()) return Bind(target.name, value, scope);
+  STEER_ASSIGN_OR_RETURN(const Value* holder, Find(target.name, scope));
   if (holder == nullptr || !holder->is(Kind::kNamespace)) {
     return Fail(absl::StrCat("cannot assign to an attribute of '", target.name,
                              "', which is not a namespace"));
   }
+  STEER_RETURN_IF_ERROR(runtime_.budget.Names(holder->name_space().attributes.size()));
   for (auto& [name, old] : holder->name_space().attributes) {
     if (name == target.attribute) {
       old = value;

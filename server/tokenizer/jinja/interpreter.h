@@ -19,7 +19,8 @@ namespace steer::jinja {
 // Variables of a block. `if` opens none; `for` opens one for each round.
 struct Scope {
   explicit Scope(Scope* parent) : parent(parent) {}
-  const Value* Find(absl::string_view name) const;
+  // Adds to *passed how many variables it looks at, here and in the blocks around.
+  const Value* Find(absl::string_view name, size_t* passed) const;
   void Set(absl::string_view name, Value value);
 
   Scope* parent;
@@ -59,6 +60,9 @@ class Interpreter {
   absl::Status Write(absl::string_view text);
   absl::Status Assign(const Target& target, const Value& value, Scope* scope);
   Value DefineMacro(const MacroDefinition& definition, Scope* scope);
+  // Scope's Find and Set, charged by the number of variables.
+  absl::StatusOr<const Value*> Find(absl::string_view name, const Scope* scope);
+  absl::Status Bind(absl::string_view name, Value value, Scope* scope);
 
   // Expressions (evaluate.cc).
   ValueOr Eval(const Expr& expr, Scope* scope);

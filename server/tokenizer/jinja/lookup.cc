@@ -65,7 +65,9 @@ absl::StatusOr<absl::optional<Value>> PythonAttribute(const Value& value, absl::
 absl::StatusOr<absl::optional<Value>> PythonItem(const Value& value, const Value& key,
                                                  Budget& budget) {
   if (value.is(Kind::kDict)) {
-    if (!CheckHashable(key).ok()) return absl::optional<Value>();
+    const absl::Status hashable = CheckHashable(key, budget);
+    if (absl::IsResourceExhausted(hashable)) return hashable;
+    if (!hashable.ok()) return absl::optional<Value>();
     STEER_ASSIGN_OR_RETURN(int64_t at, FindKey(value.dict(), key, budget));
     if (at < 0) return absl::optional<Value>();
     return absl::optional<Value>(value.dict()[static_cast<size_t>(at)].second);
@@ -92,6 +94,8 @@ absl::StatusOr<absl::optional<Value>> PythonItem(const Value& value, const Value
 
 absl::StatusOr<Value> GetAttribute(const Value& value, absl::string_view name, Budget& budget) {
   if (value.is_undefined()) return UndefinedError(value);
+  if (value.is(Kind::kNamespace))
+    STEER_RETURN_IF_ERROR(budget.Names(value.name_space().attributes.size()));
   STEER_ASSIGN_OR_RETURN(absl::optional<Value> found, PythonAttribute(value, name));
   if (found.has_value()) return *std::move(found);
   if (value.is(Kind::kDict)) {

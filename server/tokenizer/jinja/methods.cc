@@ -95,6 +95,7 @@ absl::StatusOr<Value> CallMethod(const Value& receiver, absl::string_view name,
   }
   const Method* method = Find(receiver, name);
   if (method == nullptr) return Fail(absl::StrCat("there is no method '", name, "'"));
+  STEER_RETURN_IF_ERROR(ChargeTexts(receiver, arguments, runtime.budget));
   STEER_ASSIGN_OR_RETURN(Bound bound, Bound::Bind(method->signature, arguments));
   if (receiver.is_markup()) {
     // Markup's methods escape what they are given.

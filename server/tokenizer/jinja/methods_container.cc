@@ -11,7 +11,7 @@ namespace {
 using Result = absl::StatusOr<Value>;
 
 Result DictGet(const Value& self, const Bound& bound, Runtime& runtime) {
-  STEER_RETURN_IF_ERROR(CheckHashable(bound.at(0)));
+  STEER_RETURN_IF_ERROR(CheckHashable(bound.at(0), runtime.budget));
   STEER_ASSIGN_OR_RETURN(int64_t at, FindKey(self.dict(), bound.at(0), runtime.budget));
   if (at >= 0) return self.dict()[static_cast<size_t>(at)].second;
   return bound.has(1) ? bound.at(1) : Value::None();

@@ -65,7 +65,7 @@ Result PartitionMethod(const Value& self, const Bound& bound, Runtime&) {
   STEER_ASSIGN_OR_RETURN(std::string separator, bound.text(0));
   if (separator.empty()) return Fail("partition: the separator is empty");
   const std::string& text = self.text();
-  const size_t at = from_right ? text.rfind(separator) : text.find(separator);
+  const size_t at = from_right ? FindLastText(text, separator) : FindText(text, separator);
   if (at == std::string::npos) {
     const Value empty = Same(self, std::string());
     return from_right ? Value::Tuple({empty, empty, self}) : Value::Tuple({self, empty, empty});
@@ -121,8 +121,8 @@ Result FindMethod(const Value& self, const Bound& bound, Runtime&) {
   STEER_ASSIGN_OR_RETURN(std::string what, bound.text(0));
   STEER_ASSIGN_OR_RETURN(Window window, WindowOf(self, bound));
   const size_t at = !window.valid ? absl::string_view::npos
-                    : from_right  ? window.text.rfind(what)
-                                  : window.text.find(what);
+                    : from_right  ? FindLastText(window.text, what)
+                                  : FindText(window.text, what);
   if (at == absl::string_view::npos)
     return must ? Result(Fail("substring not found")) : Result(Value::Int(-1));
   return Value::Int(window.start +

@@ -1,5 +1,7 @@
 #include "server/tokenizer/jinja/text.h"
 
+#include <string.h>
+
 #include <algorithm>
 
 #include "common/utf8.h"
@@ -37,6 +39,21 @@ absl::string_view StripIf(absl::string_view text, Side side, Predicate strip) {
 
 }  // namespace
 
+size_t FindText(absl::string_view text, absl::string_view what, size_t from) {
+  if (from > text.size() || what.size() > text.size() - from) return absl::string_view::npos;
+  if (what.empty()) return from;
+  // glibc's is Two-Way (Crochemore and Perrin 1991).
+  const void* at = memmem(text.data() + from, text.size() - from, what.data(), what.size());
+  return at == nullptr ? absl::string_view::npos
+                       : static_cast<size_t>(static_cast<const char*>(at) - text.data());
+}
+
+size_t FindLastText(absl::string_view text, absl::string_view what) {
+  const std::string backwards(text.rbegin(), text.rend()), goal(what.rbegin(), what.rend());
+  const size_t at = FindText(backwards, goal);
+  return at == absl::string_view::npos ? at : text.size() - at - what.size();
+}
+
 bool IsSpace(uint32_t c) {
   return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
          c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
@@ -53,9 +70,10 @@ absl::string_view StripSpace(absl::string_view text, Side side) {
 }
 
 absl::string_view StripChars(absl::string_view text, absl::string_view chars, Side side) {
-  const std::vector<uint32_t> set = ToCodePoints(chars);
+  std::vector<uint32_t> set = ToCodePoints(chars);
+  std::sort(set.begin(), set.end());
   return StripIf(text, side,
-                 [&](uint32_t c) { return std::find(set.begin(), set.end(), c) != set.end(); });
+                 [&](uint32_t c) { return std::binary_search(set.begin(), set.end(), c); });
 }
 
 std::vector<absl::string_view> Split(absl::string_view text, absl::string_view separator,
@@ -63,7 +81,7 @@ std::vector<absl::string_view> Split(absl::string_view text, absl::string_view s
   std::vector<absl::string_view> parts;
   size_t from = 0;
   while (max_splits < 0 || static_cast<int64_t>(parts.size()) < max_splits) {
-    size_t at = text.find(separator, from);
+    size_t at = FindText(text, separator, from);
     if (at == absl::string_view::npos) break;
     parts.push_back(text.substr(from, at - from));
     from = at + separator.size();
@@ -74,15 +92,18 @@ std::vector<absl::string_view> Split(absl::string_view text, absl::string_view s
 
 std::vector<absl::string_view> SplitFromRight(absl::string_view text, absl::string_view separator,
                                               int64_t max_splits) {
+  const std::string backwards(text.rbegin(), text.rend());
+  const std::string goal(separator.rbegin(), separator.rend());
   std::vector<absl::string_view> parts;
-  while ((max_splits < 0 || static_cast<int64_t>(parts.size()) < max_splits) &&
-         text.size() >= separator.size()) {
-    size_t at = text.rfind(separator);
+  size_t end = text.size();
+  while (max_splits < 0 || static_cast<int64_t>(parts.size()) < max_splits) {
+    const size_t at = FindText(backwards, goal, text.size() - end);
     if (at == absl::string_view::npos) break;
-    parts.push_back(text.substr(at + separator.size()));
-    text = text.substr(0, at);
+    const size_t begin = text.size() - at;  // behind the separator
+    parts.push_back(text.substr(begin, end - begin));
+    end = begin - separator.size();
   }
-  parts.push_back(text);
+  parts.push_back(text.substr(0, end));
   std::reverse(parts.begin(), parts.end());
   return parts;
 }
@@ -150,7 +171,7 @@ std::string Replace(absl::string_view text, absl::string_view from, absl::string
     }
   } else {
     while (max_count < 0 || done < max_count) {
-      size_t found = text.find(from, at);
+      size_t found = FindText(text, from, at);
       if (found == absl::string_view::npos) break;
       out.append(text.data() + at, found - at);
       out.append(to.data(), to.size());
@@ -165,8 +186,8 @@ std::string Replace(absl::string_view text, absl::string_view from, absl::string
 int64_t Count(absl::string_view text, absl::string_view what) {
   if (what.empty()) return static_cast<int64_t>(CountCodePoints(text)) + 1;
   int64_t count = 0;
-  for (size_t at = text.find(what); at != absl::string_view::npos;
-       at = text.find(what, at + what.size()))
+  for (size_t at = FindText(text, what); at != absl::string_view::npos;
+       at = FindText(text, what, at + what.size()))
     ++count;
   return count;
 }

@@ -20,6 +20,11 @@ enum class Side { kLeft, kRight, kBoth };
 absl::string_view StripSpace(absl::string_view text, Side side);
 absl::string_view StripChars(absl::string_view text, absl::string_view chars, Side side);
 
+// Byte offset of the first occurrence at or behind `from`, and of the last; npos if there is none.
+// Time grows with the sum of both lengths, where std::string's own search takes their product.
+size_t FindText(absl::string_view text, absl::string_view what, size_t from = 0);
+size_t FindLastText(absl::string_view text, absl::string_view what);
+
 // max_splits < 0: no limit. A separator that is not empty.
 std::vector<absl::string_view> Split(absl::string_view text, absl::string_view separator,
                                      int64_t max_splits);

@@ -165,6 +165,14 @@ def variants(byte_level, characters):
             node = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": scheme, "split": s}
             add("metaspace_%s_%s" % (scheme, s), characters, {"pre_tokenizer": node, "decoder": node}, byte_fallback=True)
     add("fuse_replace", characters, dict(llama2, decoder=chain("decoders", {"type": "Fuse"}, {"type": "Replace", "pattern": {"String": "aba"}, "content": "\u2581\u2581"}, back)), byte_fallback=True)
+    # A ByteLevel behind a Fuse: one character that is not of the alphabet, from whatever stage, and all of the text stays as it is.
+    fuse = {"type": "Fuse"}
+    add("fuse_level", byte_level, {"decoder": chain("decoders", fuse, bl())})
+    add("fuse_level_token", byte_level, dict(added(byte_level, dict(content="x"), dict(content="a b")), decoder=chain("decoders", fuse, bl())))
+    add("fuse_level_replace", byte_level, {"decoder": chain("decoders", {"type": "Replace", "pattern": {"String": "n"}, "content": " "}, fuse, bl())})
+    add("fuse_level_bytes", byte_level, dict(added(byte_level, dict(content="<0xC4>"), dict(content="<0xA0>"), dict(content="<0x20>")), decoder=chain("decoders", {"type": "ByteFallback"}, fuse, bl())))
+    add("fuse_level_metaspace", byte_level, {"decoder": chain("decoders", {"type": "Metaspace", "replacement": "n", "prepend_scheme": "always", "split": True}, fuse, bl())})
+    add("fuse_level_twice", byte_level, {"decoder": chain("decoders", bl(), fuse, bl())})
     add("byte_fallback_byte_level", byte_level, {"decoder": chain("decoders", {"type": "ByteFallback"}, {"type": "Fuse"}, back, bl())})
     return out
 

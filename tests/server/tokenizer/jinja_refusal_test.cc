@@ -1,5 +1,4 @@
-// What is not built is refused by name and line when the template is loaded; what is too large ends
-// in a status.
+// What is not built is refused by name and line when the template is loaded.
 #include "common/errors.h"
 #include "gtest/gtest.h"
 #include "server/tokenizer/jinja/template.h"
@@ -66,70 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"{{ range() }}", "needs the argument 'start'"},
         Refusal{"{% break %}", "'break' outside a loop"}));
 
-TEST(JinjaLimits, RefusesDeepNesting) {
-  auto repeat = [](const std::string& unit, int count) {
-    std::string out;
-    for (int i = 0; i < count; ++i) out += unit;
-    return out;
-  };
-  for (int count : {500, 20000}) {
-    for (const std::string& source :
-         {"{{ " + repeat("(", count) + "1" + repeat(")", count) + " }}",
-          "{{ " + repeat("[", count) + repeat("]", count) + " }}",
-          "{{ " + repeat("not ", count) + "1 }}", "{{ " + repeat("-", count) + "1 }}",
-          "{{ 1" + repeat(" + 1", count) + " }}", "{{ x" + repeat("|trim", count) + " }}",
-          "{{ x" + repeat(".y", count) + " }}", "{{ " + repeat("1 if 1 else ", count) + "1 }}",
-          repeat("{% if 1 %}", count) + repeat("{% endif %}", count),
-          "{% set " + repeat("(", count) + "a" + repeat(")", count) + " = 1 %}"}) {
-      EXPECT_EQ(Template::Compile(source).status().code(), absl::StatusCode::kInvalidArgument)
-          << source.substr(0, 40);
-    }
-  }
-}
-
-TEST(JinjaLimits, EndsRunawaysWithAStatus) {
-  for (const char* source : {
-           "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
-           "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
-           "{% macro f(x) %}{{ f([x]) }}{% endmacro %}{{ f(1) }}",
-           "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% "
-           "endfor %}",
-           "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% "
-           "endfor %}",
-           "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% "
-           "endfor %}{{ ns.l }}",
-           "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% "
-           "endfor %}{{ ns.l|tojson }}",
-           "{% set ns = namespace(a=[1], b=[1]) %}{% for i in range(60) %}{% set ns.a = [ns.a, "
-           "ns.a] %}"
-           "{% set ns.b = [ns.b, ns.b] %}{% endfor %}{{ ns.a == ns.b }}",
-           "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}{% "
-           "endfor %}",
-           "{% set ns = namespace(l=none) %}{% for i in range(100000) %}{% for j in [ns.l] %}{% "
-           "set ns.l = loop %}{% endfor %}{% endfor %}",
-           "{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}",
-           "{{ 'x' * 2000000 }}",
-           "{{ 'x' * 9000000000000000000 }}",
-           "{% for i in range(2000) %}{{ 'x' * 1000 }}{% endfor %}",
-           "{{ [1] * 9000000000000 }}",
-           "{{ 'a'.center(9000000000000) }}",
-           "{{ 'a'|indent(9000000000000) }}",
-           "{{ range(100001) }}",
-           "{{ [1]|tojson(indent=9999999) }}",
-           "{% set l = range(100000)|list %}{% for i in l %}{{ -1 in l }}{% endfor %}",
-           "{% set l = range(100000)|list %}{{ l|unique|list|length }}",
-           "{% set s = 'ab' * 500000 %}{% for i in range(9999) %}{% set t = s.replace('a', 'bb') "
-           "%}{% endfor %}",
-       }) {
-    SCOPED_TRACE(source);
-    auto compiled = Template::Compile(source);
-    ASSERT_TRUE(compiled.ok()) << compiled.status();
-    auto text = (*compiled)->Render({});
-    EXPECT_EQ(text.status().code(), absl::StatusCode::kResourceExhausted) << text.status();
-  }
-}
-
-TEST(JinjaLimits, ErrorsOfARenderingNameTheLine) {
+TEST(JinjaErrors, ErrorsOfARenderingNameTheLine) {
   auto compiled = Template::Compile("a\nb\n{{ missing.x }}");
   ASSERT_TRUE(compiled.ok());
   const absl::Status status = (*compiled)->Render({}).status();
@@ -137,7 +73,7 @@ TEST(JinjaLimits, ErrorsOfARenderingNameTheLine) {
   EXPECT_EQ(ReasonOf(status), "TEMPLATE_FAILED");
 }
 
-TEST(JinjaLimits, OverflowIsAnErrorAndNotAWrap) {
+TEST(JinjaErrors, OverflowIsAnErrorAndNotAWrap) {
   for (const char* source :
        {"9223372036854775807 + 1", "-9223372036854775807 - 2", "9223372036854775807 * 2", "3 ** 99",
         "-(-9223372036854775807 - 1)", "(-9223372036854775807 - 1)|abs",
