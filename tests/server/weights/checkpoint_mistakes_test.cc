@@ -130,6 +130,7 @@ TEST_F(MistakesTest, AFileThatMayNotBeReadIsNamed) {
   const pid_t child = fork();
   if (child == 0) {
     if (geteuid() == 0 && setuid(65534) != 0) _exit(2);
+    if (access(root_.c_str(), R_OK | X_OK) != 0) _exit(77);
     const std::string message = Refusal();
     const bool good = absl::StrContains(message, At("model.safetensors")) &&
                       absl::StrContains(message, "Permission denied");
@@ -138,6 +139,9 @@ TEST_F(MistakesTest, AFileThatMayNotBeReadIsNamed) {
   }
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+    GTEST_SKIP() << "others cannot enter the folder of temporary files";
+  }
   EXPECT_EQ(status, 0);
 }
 
