@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 
 #include "absl/cleanup/cleanup.h"
@@ -124,6 +125,23 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
   if (data == MAP_FAILED) return Errno(errno, "cannot map", path);
   return std::shared_ptr<const MappedFile>(
       new MappedFile(static_cast<const char*>(data), static_cast<size_t>(size)));
+}
+
+bool MappedFile::Holds(absl::string_view part) const {
+  return !part.empty() && std::less_equal<>()(data_, part.data()) &&
+         std::less_equal<>()(part.data() + part.size(), data_ + size_);
+}
+
+void MappedFile::Release(absl::string_view part) const {
+  if (!Holds(part)) return;
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t begin = (static_cast<size_t>(part.data() - data_) + page - 1) / page * page;
+  const size_t end = static_cast<size_t>(part.data() - data_ + part.size()) / page * page;
+  if (begin < end) madvise(const_cast<char*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+void MappedFile::ExpectSequentialReads() const {
+  if (size_ > 0) madvise(const_cast<char*>(data_), size_, MADV_SEQUENTIAL);
 }
 
 MappedFile::~MappedFile() {

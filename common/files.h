@@ -40,6 +40,12 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   absl::string_view bytes() const { return {data_, size_}; }
+  bool Holds(absl::string_view part) const;
+  // Gives the memory of a part of bytes() back: whole pages inside it leave this process, and are
+  // read again when they are touched. Nothing happens if the mapping does not hold the part.
+  void Release(absl::string_view part) const;
+  // Tells the kernel that the file will be read from beginning to end.
+  void ExpectSequentialReads() const;
 
  private:
   MappedFile(const char* data, size_t size) : data_(data), size_(size) {}

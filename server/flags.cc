@@ -23,9 +23,15 @@ struct Raw {
 
 void AddModelFlags(CLI::App* app, SteerdFlags* f) {
   EngineOptions& e = f->engine;
-  app->add_option("--model", e.model_folder, "Checkpoint folder in Hugging Face format")
-      ->type_name("DIR");
-  app->add_option("--name", e.model_name, "Name shown for the model; default: the folder's name");
+  app->add_option("--model", f->model,
+                  "Checkpoint folder in Hugging Face format, or the ORG/NAME of a model in the "
+                  "Hugging Face cache (HF_HUB_CACHE, HF_HOME); nothing is downloaded, and a folder "
+                  "that exists wins over a name")
+      ->type_name("DIR|ORG/NAME");
+  app->add_option("--revision", f->revision,
+                  "Branch, tag or commit of a model in the cache; default: main");
+  app->add_option("--name", e.model_name,
+                  "Name shown for the model; default: ORG/NAME or the folder's name");
   app->add_option("--device", e.device, "cpu or cuda")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
@@ -124,8 +130,8 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
   AddListenFlags(&app, &flags);
   try {
     app.parse(argc, argv);
-    if (!flags.healthcheck && flags.engine.model_folder.empty()) {
-      throw CLI::RequiredError("--model DIR");
+    if (!flags.healthcheck && flags.model.empty()) {
+      throw CLI::RequiredError("--model DIR or --model ORG/NAME");
     }
     if (!flags.healthcheck && flags.store.empty()) {
       throw CLI::RequiredError("--store DIR (there is no $HOME)");

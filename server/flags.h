@@ -12,7 +12,9 @@
 namespace steer {
 
 struct SteerdFlags {
-  EngineOptions engine;
+  std::string model;     // a folder, or ORG/NAME in the Hugging Face cache
+  std::string revision;  // of the latter; empty: main
+  EngineOptions engine;  // its model_folder is found later
   RpcServerOptions rpc;
   std::string store;                              // folder of direction sets
   std::string metrics_listen = "127.0.0.1:9464";  // empty: none

@@ -1,4 +1,4 @@
-// steerd. Start order: signals, logs, metrics, socket (health NOT_SERVING), store, model, serving.
+// steerd. Start order: signals, logs, the model's folder, metrics, socket (health NOT_SERVING), store, model, serving.
 // Stop order: health off, drain, server, engine, metrics.
 #include <cstdio>
 #include <memory>
@@ -19,6 +19,8 @@
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/metrics.h"
 #include "server/telemetry/metrics_server.h"
+#include "server/weights/hub_cache.h"
+#include "server/weights/model_location.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -38,7 +40,21 @@ absl::Status LoadDevice(const SteerdFlags& flags) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<Engine>> LoadModel(const SteerdFlags& flags,
+                                                  const ModelLocation& location,
+                                                  DirectionStore* store, Metrics* metrics) {
+  EngineOptions options = flags.engine;
+  options.model_folder = location.folder;
+  if (options.model_name.empty()) options.model_name = location.name;
+  auto engine = Engine::Create(options, store, metrics);
+  if (!engine.ok()) return ExplainMissing(location, engine.status());
+  return engine;
+}
+
 absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
+  // First: what people mistype most ends before anything is made or bound.
+  STEER_ASSIGN_OR_RETURN(const ModelLocation location,
+                         LocateModel(flags.model, flags.revision, HubCacheFolder()));
   Metrics metrics(kServiceName, ServiceMethods(), STEER_VERSION);
   std::unique_ptr<MetricsServer> metrics_server;
   if (!flags.metrics_listen.empty()) {
@@ -59,10 +75,12 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   STEER_ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> server,
                          RpcServer::Start(flags.rpc, &metrics, audit.get()));
 
-  spdlog::info("loading {} on {}", flags.engine.model_folder, flags.engine.device);
+  spdlog::info("loading {}{} from {} on {}", location.name,
+               location.revision.empty() ? "" : " (revision " + location.revision + ")",
+               location.folder, flags.engine.device);
   // Before any other use of torch: its CUDA hooks latch at first use.
   STEER_RETURN_IF_ERROR(LoadDevice(flags));
-  STEER_ASSIGN_OR_RETURN(engine, Engine::Create(flags.engine, store.get(), &metrics));
+  STEER_ASSIGN_OR_RETURN(engine, LoadModel(flags, location, store.get(), &metrics));
   const ModelFacts& facts = engine->facts();
   metrics.SetModel(facts.name, facts.family, facts.device, facts.dtype, facts.model_fingerprint);
   signals->Arm();

@@ -53,7 +53,9 @@ absl::Status CheckAgainstServer(const Plan& plan, const ServerFacts& facts) {
   ViolationList violations;
   if (plan.model_name != facts.model_name) {
     violations.Add("model.name", "the plan is for \"", plan.model_name, "\", the server has \"",
-                   facts.model_name, "\"");
+                   facts.model_name,
+                   "\"; where they are the same model, name it so in the plan or ",
+                   "start steerd with --name");
   }
   if (!IsSha256Hex(facts.model_fingerprint))
     violations.Add("model.fingerprint", "the server names none");

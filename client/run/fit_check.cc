@@ -37,7 +37,9 @@ absl::Status CheckFittedSet(const v1::DirectionSet& set, const Lock& lock,
   auto expect = [&](bool good, absl::string_view what) {
     if (!good) wrong.emplace_back(what);
   };
-  expect(set.model_fingerprint() == lock.model_fingerprint, "model_fingerprint");
+  expect(set.model_fingerprint() == lock.model_fingerprint,
+         absl::StrCat("model_fingerprint is ", set.model_fingerprint().substr(0, 80), ", locked ",
+                      lock.model_fingerprint));
   expect(IsSha256Hex(set.set_id()), "set_id");
   expect(IsSha256Hex(set.content_digest()), "content_digest");
   expect(std::equal(set.positions().begin(), set.positions().end(), lock.plan.positions.begin(),

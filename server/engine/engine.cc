@@ -15,6 +15,7 @@
 #include "server/engine/fit_call.h"
 #include "server/engine/generate_call.h"
 #include "server/engine/setup.h"
+#include "server/steering/direction_check.h"
 
 namespace steer {
 namespace {
@@ -65,9 +66,9 @@ class EngineImpl : public Engine {
       STEER_ASSIGN_OR_RETURN(DirectionStore::Lease lease, store_->Acquire(ref.set_id));
       leases->push_back(std::move(lease));
       STEER_ASSIGN_OR_RETURN(StoredSet stored, store_->Get(ref.set_id));
-      if (stored.set->model_fingerprint != facts().model_fingerprint) {
-        return MakeError(absl::StatusCode::kFailedPrecondition, "MODEL_MISMATCH",
-                         absl::StrCat(field, ": set ", ref.set_id, " was fitted on another model"));
+      if (absl::Status same = CheckSetModel(*stored.set, facts().name, facts().model_fingerprint);
+          !same.ok()) {
+        return Annotate(same, field);
       }
       return ResolveDirection(*stored.set, ref);
     };

@@ -65,6 +65,15 @@ void FillDefaults(const ModelConfig& config, EngineOptions* o) {
   o->kv_tokens = std::max<int64_t>(o->kv_tokens, o->max_context_tokens);  // one row always fits
 }
 
+absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& folder) {
+  auto tokenizer = Tokenizer::Load(folder);
+  if (!absl::IsNotFound(tokenizer.status())) return tokenizer;
+  // Checkpoints of before 2023 may have the slow tokenizer's files alone.
+  return absl::NotFoundError(absl::StrCat(
+      folder, " has no tokenizer.json; where it has the files of a slow tokenizer, transformers ",
+      "writes one: AutoTokenizer.from_pretrained(OLD).save_pretrained(NEW)"));
+}
+
 std::vector<std::pair<std::string, std::string>> Facts(const EngineOptions& o,
                                                        const DecoderOptions& decoder) {
   auto facts = NumericFacts(decoder);
@@ -103,11 +112,12 @@ absl::StatusOr<LoadedEngine> LoadEngine(EngineOptions options) {
   if (options.dtype == "auto") options.dtype = AutoType(options.device);
 
   LoadedEngine engine;
-  STEER_ASSIGN_OR_RETURN(engine.checkpoint, Checkpoint::Open(options.model_folder));
-  const Checkpoint* checkpoint = engine.checkpoint.get();
+  // Let go at the end: nothing that serves lies in its mapping.
+  STEER_ASSIGN_OR_RETURN(const std::shared_ptr<const Checkpoint> checkpoint,
+                         Checkpoint::Open(options.model_folder));
   STEER_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(checkpoint->config()));
   FillDefaults(config, &options);
-  STEER_ASSIGN_OR_RETURN(auto tokenizer, Tokenizer::Load(options.model_folder));
+  STEER_ASSIGN_OR_RETURN(auto tokenizer, LoadTokenizer(options.model_folder));
   STEER_ASSIGN_OR_RETURN(auto chat_template, ChatTemplate::Load(options.model_folder));
   STEER_ASSIGN_OR_RETURN(GenerationDefaults defaults,
                          ReadGenerationDefaults(*checkpoint, config.vocabulary));

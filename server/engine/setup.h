@@ -17,8 +17,6 @@ struct LoadedEngine {
   EngineOptions options;  // defaults filled in
   ModelFacts facts;
   std::unique_ptr<Frontend> frontend;
-  std::shared_ptr<const Checkpoint>
-      checkpoint;  // before decoder, whose weights may lie in its mapping
   std::unique_ptr<Decoder> decoder;
   std::unique_ptr<Stepper> stepper;
   SchedulerShape shape;

@@ -75,7 +75,7 @@ class Transformer final : public Decoder {
   at::Tensor Embed(absl::Span<const int32_t> ids) const {
     at::Tensor index = at::empty({static_cast<int64_t>(ids.size())}, at::kInt);
     std::memcpy(index.data_ptr(), ids.data(), ids.size() * sizeof(int32_t));
-    at::Tensor x = at::index_select(weights_.embedding, 0, index.to(device_));
+    at::Tensor x = at::index_select(weights_.embedding, 0, index.to(device_)).to(type_);
     if (config_.embedding_scale != 1) {
       // The factor is a tensor of the model's type in transformers, and so rounded before the
       // product.
@@ -169,7 +169,9 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Load(ModelConfig config,
   STEER_RETURN_IF_ERROR(CheckTensors(config, checkpoint.tensors()));
   try {
     c10::InferenceMode inference;
-    ModelWeights weights = LoadWeights(config, checkpoint, placement.type, placement.device);
+    STEER_ASSIGN_OR_RETURN(
+        ModelWeights weights,
+        LoadWeights(config, checkpoint, placement.type, placement.device));
     return std::make_unique<Transformer>(std::move(config), std::move(weights), placement.type,
                                          placement.device, options.kv_tokens);
   } catch (const c10::Error& e) {

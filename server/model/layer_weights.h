@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "server/model/linear.h"
 #include "server/model/model_config.h"
 #include "server/weights/checkpoint.h"
@@ -28,16 +29,19 @@ struct LayerWeights {
 };
 
 struct ModelWeights {
-  at::Tensor embedding;  // [vocabulary, hidden]
+  // [vocabulary, hidden], in the model's type or in a narrower one that the checkpoint stores.
+  at::Tensor embedding;
   at::Tensor final_norm;
   Linear head;
   std::vector<LayerWeights> layers;
   int64_t parameters = 0;  // of the checkpoint, a tied head counted once
 };
 
-// The tensors must have passed CheckTensors. Throws c10::Error.
-ModelWeights LoadWeights(const ModelConfig& config, const Checkpoint& checkpoint,
-                         at::ScalarType type, at::Device device);
+// The tensors must have passed CheckTensors. Needs the memory of the model and of its largest
+// tensor once more. INVALID_ARGUMENT names the file, the tensor and the index of a weight that is
+// not finite, or is not in `type`. Throws c10::Error.
+absl::StatusOr<ModelWeights> LoadWeights(const ModelConfig& config, const Checkpoint& checkpoint,
+                                         at::ScalarType type, at::Device device);
 
 }  // namespace steer
 

@@ -20,6 +20,8 @@ class Linear {
   Linear(at::Tensor weight, at::Tensor bias);
   // `x` [rows, in] -> [rows, out]. Engine thread.
   at::Tensor operator()(const at::Tensor& x) const;
+  // True if it holds a copy of the weight and not the weight itself.
+  bool packed() const { return packed_; }
 
  private:
   at::Tensor weight_;  // in a private layout of oneDNN if packed_

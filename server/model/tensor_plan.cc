@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/weights/convert_floats.h"
 
 namespace steer {
 namespace {
@@ -29,11 +30,6 @@ class LayerPlan {
   const int64_t layer_;
   Plan* const plan_;
 };
-
-bool IsFloat(TensorType type) {
-  return type == TensorType::kFloat64 || type == TensorType::kFloat32 ||
-         type == TensorType::kFloat16 || type == TensorType::kBFloat16;
-}
 
 std::string Shown(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
@@ -94,7 +90,7 @@ absl::Status CheckTensors(const ModelConfig& config,
     } else if (it->second.shape != shape) {
       problems.push_back(absl::StrCat("misshapen ", name, ": ", Shown(it->second.shape),
                                       ", config.json asks for ", Shown(shape)));
-    } else if (!IsFloat(it->second.type)) {
+    } else if (!IsFloatType(it->second.type)) {
       problems.push_back(absl::StrCat("misshapen ", name, ": type ",
                                       TensorTypeName(it->second.type), ", not a float type"));
     }

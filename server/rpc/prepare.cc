@@ -15,15 +15,16 @@ absl::Status CheckFingerprints(const Engine& engine, const std::string& model,
     return MakeError(
         absl::StatusCode::kFailedPrecondition, "MODEL_MISMATCH",
         absl::StrCat("the loaded model ", facts.name, " has fingerprint ", facts.model_fingerprint,
-                     ", not the expected one; start steerd with the model that the "
-                     "plan was frozen with, or freeze the plan again"));
+                     ", the request expects ", model,
+                     "; start steerd with the model that the plan was frozen with, or freeze the "
+                     "plan again"));
   }
   if (!numeric.empty() && numeric != facts.numeric_fingerprint) {
-    return MakeError(
-        absl::StatusCode::kFailedPrecondition, "NUMERICS_MISMATCH",
-        absl::StrCat("this server computes with numeric fingerprint ", facts.numeric_fingerprint,
-                     ", not the expected one; build, device, type, shapes, threads and "
-                     "instruction set must be the same"));
+    return MakeError(absl::StatusCode::kFailedPrecondition, "NUMERICS_MISMATCH",
+                     absl::StrCat("this server computes with numeric fingerprint ",
+                                  facts.numeric_fingerprint, ", the request expects ", numeric,
+                                  "; build, device, type, shapes, threads and "
+                                  "instruction set must be the same"));
   }
   return absl::OkStatus();
 }

@@ -9,6 +9,7 @@
 #include "server/rpc/prepare.h"
 #include "server/rpc/translate.h"
 #include "server/rpc/validate.h"
+#include "server/steering/direction_check.h"
 #include "server/steering/direction_file.h"
 
 namespace steer {
@@ -154,11 +155,12 @@ absl::Status ImportDirection(Call& call, const std::string& bytes, const std::st
   absl::StatusOr<DirectionSet> set = DeserializeDirectionSet(bytes, "imported file");
   if (!set.ok()) return InField(set.status(), "chunk");
   const ModelFacts& facts = call.engine().facts();
-  if (set->model_fingerprint != facts.model_fingerprint || set->layers != facts.layers ||
-      set->hidden != facts.hidden) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "MODEL_MISMATCH",
-                     absl::StrCat("the set was fitted on another model than the loaded ",
-                                  facts.name, " (", facts.model_fingerprint, ")"));
+  STEER_RETURN_IF_ERROR(CheckSetModel(*set, facts.name, facts.model_fingerprint));
+  if (set->layers != facts.layers || set->hidden != facts.hidden) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "MODEL_MISMATCH",
+        absl::StrCat("the set names the loaded model but has ", set->layers, " layers of width ",
+                     set->hidden, ", the model ", facts.layers, " of ", facts.hidden));
   }
   set->imported = true;
   call.audit().set_id = set->set_id;

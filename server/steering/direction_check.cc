@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/digest.h"
+#include "common/errors.h"
 #include "common/status_macros.h"
 #include "common/utf8.h"
 #include "server/steering/subspace.h"
@@ -84,6 +85,16 @@ absl::Status CheckReport(const DirectionSet& set, size_t index) {
 }
 
 }  // namespace
+
+absl::Status CheckSetModel(const DirectionSet& set, absl::string_view name,
+                           absl::string_view model_fingerprint) {
+  if (set.model_fingerprint == model_fingerprint) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "MODEL_MISMATCH",
+      absl::StrCat("direction set ", set.set_id, " was fitted on the model with fingerprint ",
+                   set.model_fingerprint, ", the loaded ", name, " has ", model_fingerprint,
+                   "; start steerd with the other model, or fit the set on this one"));
+}
 
 absl::Status CheckDirectionSetHeader(const DirectionSet& set) {
   if (!IsSha256Hex(set.set_id)) return Wrong("set_id", "not 64 lower-case hex digits");

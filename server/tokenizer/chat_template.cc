@@ -137,9 +137,11 @@ absl::StatusOr<std::shared_ptr<const ChatTemplate>> ChatTemplate::Load(const std
   if (absl::IsNotFound(source.status())) {
     return MakeError(
         absl::StatusCode::kFailedPrecondition, "NO_CHAT_TEMPLATE",
-        absl::StrCat(folder,
-                     ": neither chat_template.jinja nor a chat_template in tokenizer_config.json; "
-                     "add one of them"));
+        absl::StrCat(
+            folder,
+            ": neither chat_template.jinja nor a chat_template in tokenizer_config.json. A "
+            "base model has none: take its chat version (\"-Instruct\", \"-it\"), or write "
+            "one into chat_template.jinja"));
   }
   if (!source.ok()) return Annotate(source.status(), config_path);
   return Parse(*source, std::move(tokens), absl::StrCat(config_path, ": chat_template"));

@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/digest.h"
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/status_macros.h"
 #include "server/weights/checkpoint_files.h"
+#include "server/weights/checkpoint_mistakes.h"
 
 namespace steer {
 namespace {
@@ -25,6 +25,7 @@ absl::StatusOr<std::map<std::string, std::string>> ReadTextFiles(const std::stri
     auto bytes = ReadFile(absl::StrCat(folder, "/", name), kMaxTextFileBytes);
     if (absl::IsNotFound(bytes.status())) continue;
     if (!bytes.ok()) return bytes.status();
+    STEER_RETURN_IF_ERROR(CheckNotLfsPointer(absl::StrCat(folder, "/", name), *bytes));
     files[name] = *std::move(bytes);
   }
   return files;
@@ -37,20 +38,6 @@ absl::StatusOr<Json> ParseObject(const std::string& path, const std::string& byt
     return absl::InvalidArgumentError(absl::StrCat(path, ": not a JSON object"));
   }
   return value;
-}
-
-std::string Fingerprint(const std::map<std::string, std::string>& text_files,
-                        const std::map<std::string, TensorView>& tensors) {
-  Sha256 hash;
-  hash.Field("steer checkpoint 1").Field(uint64_t{text_files.size()});
-  for (const auto& [name, bytes] : text_files) hash.Field(name).Field(bytes);
-  hash.Field(uint64_t{tensors.size()});
-  for (const auto& [name, view] : tensors) {
-    hash.Field(name).Field(TensorTypeName(view.type)).Field(uint64_t{view.shape.size()});
-    for (int64_t dimension : view.shape) hash.Field(static_cast<uint64_t>(dimension));
-    hash.Field(view.bytes);
-  }
-  return hash.Hex();
 }
 
 // Appends what `object`'s eos_token_id names; nothing if the key is absent or null.
@@ -80,13 +67,13 @@ absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Open(const std::st
   }
   std::shared_ptr<Checkpoint> checkpoint(new Checkpoint());
   checkpoint->folder_ = folder;
+  STEER_RETURN_IF_ERROR(CheckNotAdapter(folder));
   std::map<std::string, std::string> text_files;
   STEER_ASSIGN_OR_RETURN(text_files, ReadTextFiles(folder));
-  if (text_files.count("config.json") == 0) {
-    return absl::NotFoundError(absl::StrCat(folder, " has no config.json"));
-  }
-  STEER_ASSIGN_OR_RETURN(checkpoint->config_, ParseObject(absl::StrCat(folder, "/config.json"),
-                                                          text_files["config.json"]));
+  if (text_files.count("config.json") == 0) return NoConfig(folder);
+  const std::string config_path = absl::StrCat(folder, "/config.json");
+  STEER_ASSIGN_OR_RETURN(checkpoint->config_, ParseObject(config_path, text_files["config.json"]));
+  STEER_RETURN_IF_ERROR(CheckNotQuantized(config_path, checkpoint->config_));
   if (auto it = text_files.find("generation_config.json"); it != text_files.end()) {
     STEER_ASSIGN_OR_RETURN(
         checkpoint->generation_config_,
@@ -95,8 +82,22 @@ absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Open(const std::st
   STEER_ASSIGN_OR_RETURN(CheckpointFiles weights, OpenCheckpointFiles(folder));
   checkpoint->files_ = std::move(weights.files);
   checkpoint->tensors_ = std::move(weights.tensors);
-  checkpoint->fingerprint_ = Fingerprint(text_files, checkpoint->tensors_);
+  for (const auto& file : checkpoint->files_) file->mapping()->ExpectSequentialReads();
+  checkpoint->fingerprint_ = std::make_unique<Fingerprint>(
+      text_files, checkpoint->tensors_,
+      [self = checkpoint.get()](absl::string_view piece) { self->Release(piece); });
   return checkpoint;
+}
+
+std::string Checkpoint::PathOf(const TensorView& tensor) const {
+  for (const auto& file : files_) {
+    if (file->mapping()->Holds(tensor.bytes)) return file->path();
+  }
+  return folder_;
+}
+
+void Checkpoint::Release(absl::string_view bytes) const {
+  for (const auto& file : files_) file->mapping()->Release(bytes);
 }
 
 absl::StatusOr<GenerationDefaults> ReadGenerationDefaults(const Checkpoint& checkpoint,

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/json.h"
+#include "server/weights/fingerprint.h"
 #include "server/weights/safetensors.h"
 
 namespace steer {
@@ -18,7 +19,8 @@ namespace steer {
 class Checkpoint {
  public:
   // Errors name the file and the place. Shard names must be plain file names inside the folder; every tensor of the index must be in the
-  // shard that it names and every tensor of a shard in the index. .bin, .pt and .gguf files are never opened.
+  // shard that it names and every tensor of a shard in the index. .bin, .pt and .gguf files are never opened. Adapters, quantised
+  // checkpoints and git-LFS pointers are recognised and refused. Links are followed wherever they lead: LocateModel checks them first.
   static absl::StatusOr<std::shared_ptr<const Checkpoint>> Open(const std::string& folder);
 
   const std::string& folder() const { return folder_; }
@@ -27,8 +29,14 @@ class Checkpoint {
   const Json& generation_config() const { return generation_config_; }
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   // SHA-256 over config.json, generation_config.json, tokenizer.json, tokenizer_config.json, chat_template.jinja (those that exist, by name)
-  // and every tensor by name, type, shape and bytes: equal for single and sharded files.
-  const std::string& fingerprint() const { return fingerprint_; }
+  // and every tensor by name, type, shape and bytes: equal for single and sharded files; see fingerprint.h. Taken in the background from
+  // Open on; this waits for it.
+  const std::string& fingerprint() const { return fingerprint_->Hex(); }
+
+  // The file that holds a tensor of this checkpoint.
+  std::string PathOf(const TensorView& tensor) const;
+  // Lets bytes of tensors() out of memory; they are read from the file again if they are looked at once more.
+  void Release(absl::string_view bytes) const;
 
  private:
   Checkpoint() = default;
@@ -37,7 +45,7 @@ class Checkpoint {
   Json generation_config_;
   std::vector<std::shared_ptr<const SafetensorsFile>> files_;
   std::map<std::string, TensorView> tensors_;
-  std::string fingerprint_;
+  std::unique_ptr<Fingerprint> fingerprint_;  // last: its threads read what the tensors view
 };
 
 // What generation_config.json says about stopping and decoding.

@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/json.h"
 #include "common/status_macros.h"
+#include "server/weights/checkpoint_mistakes.h"
 
 namespace steer {
 namespace {
@@ -22,24 +23,6 @@ constexpr size_t kListedProblems = 20;
 bool Exists(const std::string& path) {
   std::error_code error;
   return std::filesystem::exists(path, error);
-}
-
-absl::Status NoWeights(const std::string& folder) {
-  std::vector<std::string> others;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    for (const char* suffix : {".bin", ".pt", ".pth", ".gguf"}) {
-      if (absl::EndsWith(name, suffix)) others.push_back(name);
-    }
-  }
-  std::sort(others.begin(), others.end());
-  return absl::NotFoundError(absl::StrCat(
-      folder, " has neither ", kSingle, " nor ", kIndex,
-      others.empty() ? ""
-                     : absl::StrCat(" (", absl::StrJoin(others, ", "),
-                                    " is of a format that is never opened: convert it)")));
 }
 
 bool IsPlainShardName(const std::string& name) {
@@ -87,12 +70,28 @@ void AddShard(const std::string& shard, const SafetensorsFile& file,
   }
 }
 
+// All shards at once: an interrupted download lacks several.
+absl::Status CheckPresent(const std::string& folder, const std::set<std::string>& shards) {
+  std::vector<std::string> missing;
+  for (const std::string& shard : shards) {
+    if (!Exists(absl::StrCat(folder, "/", shard))) missing.push_back(shard);
+  }
+  if (missing.empty()) return absl::OkStatus();
+  const size_t more = missing.size() > kListedProblems ? missing.size() - kListedProblems : 0;
+  missing.resize(missing.size() - more);
+  return absl::NotFoundError(absl::StrCat(folder, " lacks ", missing.size() + more, " of the ",
+                                          shards.size(), " shards that ", kIndex,
+                                          " names: ", absl::StrJoin(missing, ", "),
+                                          more > 0 ? absl::StrCat(" and ", more, " more") : ""));
+}
+
 absl::StatusOr<CheckpointFiles> OpenShards(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", kIndex);
   std::map<std::string, std::string> shard_of;
   STEER_ASSIGN_OR_RETURN(shard_of, ReadIndex(path));
   std::set<std::string> shards;
   for (const auto& [tensor, shard] : shard_of) shards.insert(shard);
+  STEER_RETURN_IF_ERROR(CheckPresent(folder, shards));
   CheckpointFiles out;
   std::vector<std::string> problems;
   for (const std::string& shard : shards) {

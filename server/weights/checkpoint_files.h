@@ -20,7 +20,7 @@ struct CheckpointFiles {
 
 // model.safetensors if there is one (as transformers chooses), else the shards that
 // model.safetensors.index.json names. NOT_FOUND if the folder has neither, naming files of other
-// formats that it does have.
+// formats that it does have, or if it lacks shards, naming them.
 absl::StatusOr<CheckpointFiles> OpenCheckpointFiles(const std::string& folder);
 
 }  // namespace steer

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/errors.h"
 #include "common/json.h"
 #include "common/status_macros.h"
+#include "server/weights/checkpoint_mistakes.h"
 #include "server/weights/tensor_type.h"
 
 namespace steer {
@@ -36,18 +38,21 @@ absl::Status Bad(absl::string_view name, absl::string_view rule) {
 // Splits a file into header text and data.
 absl::Status SplitHeader(absl::string_view bytes, absl::string_view* header,
                          absl::string_view* data) {
+  if (bytes.empty()) return absl::InvalidArgumentError("is an empty file");
   if (bytes.size() < kLengthBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("has ", bytes.size(), " bytes, fewer than the 8 of a header length"));
   }
   const uint64_t length = LittleEndian64(bytes);
   if (length > kMaxHeaderBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("header length ", length, " is over the limit of ", kMaxHeaderBytes));
+    return absl::InvalidArgumentError(absl::StrCat("header length ", length,
+                                                   " is over the limit of ", kMaxHeaderBytes,
+                                                   ": it is damaged, or no safetensors file"));
   }
   if (length > bytes.size() - kLengthBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "header length ", length, " runs past the end of the file of ", bytes.size(), " bytes"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("header length ", length, " runs past the end of the file of ", bytes.size(),
+                     " bytes: it is cut short, or no safetensors file"));
   }
   *header = bytes.substr(kLengthBytes, length);
   *data = bytes.substr(kLengthBytes + length);
@@ -107,7 +112,11 @@ absl::StatusOr<TensorView> ParseTensor(const std::string& name, const Json& info
   const std::string type_name = info["dtype"].get<std::string>();
   const absl::optional<TensorType> type = TensorTypeFromName(type_name);
   if (!type.has_value()) {
-    return Bad(name, absl::StrCat("type \"", type_name.substr(0, 40), "\" is not supported"));
+    return Bad(name,
+               absl::StrCat("type \"", type_name.substr(0, 40), "\" is not supported",
+                            absl::StartsWith(type_name, "F8_") || absl::StartsWith(type_name, "F4")
+                                ? " (quantised weights are not built here)"
+                                : ""));
   }
   TensorView view{*type, {}, {}};
   for (const Json& dimension : info["shape"]) {
@@ -120,7 +129,7 @@ absl::StatusOr<TensorView> ParseTensor(const std::string& name, const Json& info
   if (extent->begin > extent->end) return Bad(name, "its data ends before it begins");
   if (extent->end > data.size()) {
     return Bad(name, absl::StrCat("its data ends at ", extent->end, ", past the end of the ",
-                                  data.size(), " data bytes"));
+                                  data.size(), " data bytes: the file is cut short"));
   }
   const absl::optional<int64_t> bytes = TensorBytes(view.type, view.shape);
   if (!bytes.has_value()) return Bad(name, "the product of its shape overflows");
@@ -196,6 +205,8 @@ absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
     const std::string& path) {
   std::shared_ptr<SafetensorsFile> file(new SafetensorsFile());
   STEER_ASSIGN_OR_RETURN(file->file_, MappedFile::Open(path));
+  file->path_ = path;
+  STEER_RETURN_IF_ERROR(CheckNotLfsPointer(path, file->file_->bytes()));
   absl::Status status = ParseInto(file->file_->bytes(), &file->tensors_, &file->metadata_);
   if (!status.ok()) return Annotate(status, path);
   return file;

@@ -39,10 +39,14 @@ class SafetensorsFile {
 
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  // Empty and null if from bytes.
+  const std::string& path() const { return path_; }
+  const MappedFile* mapping() const { return file_.get(); }
 
  private:
   SafetensorsFile() = default;
   std::shared_ptr<const MappedFile> file_;  // null if from bytes
+  std::string path_;
   std::map<std::string, TensorView> tensors_;
   std::map<std::string, std::string> metadata_;
 };

@@ -1,10 +1,7 @@
 #include "server/weights/tensor_type.h"
 
-#include <cmath>
-#include <cstring>
-#include <limits>
-
 #include "absl/strings/str_cat.h"
+#include "server/weights/convert_floats.h"
 
 namespace steer {
 namespace {
@@ -25,32 +22,6 @@ constexpr TypeRow kTypes[] = {
 
 // The table is in the order of the enumeration, so a type is its own index.
 const TypeRow& RowOf(TensorType type) { return kTypes[static_cast<size_t>(type)]; }
-
-float FloatFromBits(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-float FromHalf(uint16_t half) {
-  const int exponent = (half >> 10) & 0x1f;
-  const int mantissa = half & 0x3ff;
-  const float sign = (half & 0x8000) != 0 ? -1.0f : 1.0f;
-  if (exponent == 0x1f) {
-    return mantissa != 0 ? std::numeric_limits<float>::quiet_NaN()
-                         : sign * std::numeric_limits<float>::infinity();
-  }
-  // Every half, subnormal or not, is an integer below 2^11 times a power of two: exact in float32.
-  return exponent == 0 ? sign * std::ldexp(static_cast<float>(mantissa), -24)
-                       : sign * std::ldexp(static_cast<float>(mantissa | 0x400), exponent - 25);
-}
-
-template <typename T>
-T Load(absl::string_view bytes, size_t index) {
-  T value;
-  std::memcpy(&value, bytes.data() + index * sizeof(T), sizeof(T));
-  return value;
-}
 
 }  // namespace
 
@@ -85,29 +56,13 @@ TensorView Float32View(const std::vector<float>& values, std::vector<int64_t> sh
 }
 
 absl::StatusOr<std::vector<float>> ToFloat32(const TensorView& view) {
-  std::vector<float> values(view.bytes.size() / static_cast<size_t>(BytesPerElement(view.type)));
-  switch (view.type) {
-    case TensorType::kFloat32:
-      if (!values.empty()) std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
-      return values;
-    case TensorType::kFloat64:
-      for (size_t i = 0; i < values.size(); ++i) {
-        values[i] = static_cast<float>(Load<double>(view.bytes, i));
-      }
-      return values;
-    case TensorType::kFloat16:
-      for (size_t i = 0; i < values.size(); ++i)
-        values[i] = FromHalf(Load<uint16_t>(view.bytes, i));
-      return values;
-    case TensorType::kBFloat16:
-      for (size_t i = 0; i < values.size(); ++i) {
-        values[i] = FloatFromBits(uint32_t{Load<uint16_t>(view.bytes, i)} << 16);
-      }
-      return values;
-    default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("a tensor of type ", TensorTypeName(view.type), " is not a float tensor"));
+  if (!IsFloatType(view.type)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a tensor of type ", TensorTypeName(view.type), " is not a float tensor"));
   }
+  std::vector<float> values(view.bytes.size() / static_cast<size_t>(BytesPerElement(view.type)));
+  ConvertFloats(view, 0, static_cast<int64_t>(values.size()), ModelType::kFloat32, values.data());
+  return values;
 }
 
 }  // namespace steer

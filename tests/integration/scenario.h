@@ -31,6 +31,8 @@ class Scenario {
 
   const std::string& folder() const { return folder_; }
   const std::string& model() const { return model_; }
+  // What later starts say after --model.
+  void set_model(std::string model) { model_ = std::move(model); }
   std::string address() const;
   int metrics_port() const { return metrics_port_; }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }

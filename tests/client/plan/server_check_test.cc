@@ -23,7 +23,7 @@ TEST_F(ServerCheck, NamesEverythingThatThePlanWantsAndTheServerLacks) {
   };
   const Case cases[] = {
       {[](Plan&, ServerFacts& f) { f.model_name = "other"; }, "model.name",
-       "the plan is for \"toy\", the server has \"other\""},
+       "the plan is for \"toy\", the server has \"other\"; where they are the same"},
       {[](Plan&, ServerFacts& f) { f.model_fingerprint.clear(); }, "model.fingerprint",
        "the server names none"},
       {[](Plan& p, ServerFacts&) { p.model_fingerprint = std::string(64, 'f'); },
@@ -90,6 +90,8 @@ TEST_F(ServerCheck, NamesEverythingThatTheLockPinsAndTheServerChanged) {
     EXPECT_THAT(std::string(status.message()), HasSubstr(words));
   }
   const std::string message(CheckLockAgainstServer(lock, all).message());
+  EXPECT_THAT(message, HasSubstr(absl::StrCat("locked ", lock.model_fingerprint,
+                                              ", the server has ", all.model_fingerprint)));
   EXPECT_THAT(message, HasSubstr("model fingerprint"));
   EXPECT_THAT(message, HasSubstr("decoding.max_new_tokens"));
 }

@@ -107,9 +107,15 @@ TEST_F(EvaluateTest, FingerprintsMustMatch) {
   Evaluate(request, &status);
   EXPECT_EQ(ErrorOf(status).code, grpc::FAILED_PRECONDITION);
   EXPECT_EQ(ErrorOf(status).reason, "NUMERICS_MISMATCH");
+  EXPECT_NE(
+      ErrorOf(status).message.find(absl::StrCat(kFakeNumerics, ", the request expects another;")),
+      std::string::npos);
   request.set_expected_model_fingerprint("another");
   Evaluate(request, &status);
   EXPECT_EQ(ErrorOf(status).reason, "MODEL_MISMATCH");
+  EXPECT_NE(ErrorOf(status).message.find(absl::StrCat("fake has fingerprint ", kFakeModel,
+                                                      ", the request expects another;")),
+            std::string::npos);
 }
 
 TEST_F(EvaluateTest, ViolationsComeBeforeMissingSets) {

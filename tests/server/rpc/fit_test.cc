@@ -117,5 +117,16 @@ TEST(FitRequestsTest, MemoryIsBounded) {
   EXPECT_FALSE(requests.Claim(absl::StrCat("ID", FitRequests::kRemembered - 1), "2").ok());
 }
 
+TEST_F(FitTest, RefusesAnotherModelNamingBoth) {
+  v1::FitDirectionRequest request = FitRequest();
+  request.set_expected_model_fingerprint("another");
+  grpc::Status status;
+  Fit(request, &status);
+  EXPECT_EQ(ErrorOf(status).reason, "MODEL_MISMATCH");
+  EXPECT_NE(ErrorOf(status).message.find(kFakeModel), std::string::npos);
+  EXPECT_NE(ErrorOf(status).message.find("expects another;"), std::string::npos);
+  EXPECT_EQ(engine_->jobs_submitted(), 0);
+}
+
 }  // namespace
 }  // namespace steer

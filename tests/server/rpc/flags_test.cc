@@ -21,7 +21,8 @@ TEST(FlagsTest, Defaults) {
   const ParsedFlags parsed = Parse({"--model", "m"});
   ASSERT_FALSE(parsed.exit_code);
   const SteerdFlags& flags = parsed.flags;
-  EXPECT_EQ(flags.engine.model_folder, "m");
+  EXPECT_EQ(flags.model, "m");
+  EXPECT_EQ(flags.revision, "");
   EXPECT_EQ(flags.engine.device, "cpu");
   EXPECT_EQ(flags.engine.dtype, "auto");
   EXPECT_EQ(flags.rpc.listen.address, "127.0.0.1:50051");
@@ -37,6 +38,8 @@ TEST(FlagsTest, Defaults) {
 TEST(FlagsTest, EveryFlagArrives) {
   const ParsedFlags parsed = Parse({"--model",
                                     "m",
+                                    "--revision",
+                                    "v2",
                                     "--name",
                                     "n",
                                     "--device",
@@ -86,6 +89,7 @@ TEST(FlagsTest, EveryFlagArrives) {
                                     "so"});
   ASSERT_FALSE(parsed.exit_code);
   const SteerdFlags& f = parsed.flags;
+  EXPECT_EQ(f.revision, "v2");
   EXPECT_EQ(f.engine.model_name, "n");
   EXPECT_EQ(f.engine.device, "cuda");
   EXPECT_EQ(f.engine.dtype, "bfloat16");

@@ -151,6 +151,37 @@ TEST_F(TransferTest, ImportErrors) {
   status = Import(*SerializeDirectionSet(foreign, false));
   EXPECT_EQ(ErrorOf(status).code, grpc::FAILED_PRECONDITION);
   EXPECT_EQ(ErrorOf(status).reason, "MODEL_MISMATCH");
+  EXPECT_NE(status.error_message().find(foreign.model_fingerprint), std::string::npos);
+  EXPECT_NE(status.error_message().find(kFakeModel), std::string::npos);
+  EXPECT_FALSE(store_->Get(foreign.set_id).ok());
+
+  // The same model's name on another shape is damage or a forgery.
+  DirectionSet narrow = MakeFakeSet(std::string(64, 'e'), {}, false);
+  narrow.hidden = 2;
+  narrow.directions = {0, 0, 3, 4};
+  narrow.harmful_means.resize(5 * 2);
+  narrow.harmless_means.resize(5 * 2);
+  for (int layer = 0; layer < 2; ++layer) {
+    narrow.reports[layer].direction_digest = DirectionDigest(narrow.Direction(0, layer));
+  }
+  narrow.content_digest = ContentDigest(narrow);
+  status = Import(*SerializeDirectionSet(narrow, false));
+  EXPECT_EQ(ErrorOf(status).reason, "MODEL_MISMATCH") << status.error_message();
+  EXPECT_NE(status.error_message().find("2 layers of width 2, the model 2 of 4"),
+            std::string::npos);
+}
+
+// The numbers of a set are what they are: a server with another processor may use them, and says in
+// its receipts which one it was.
+TEST_F(TransferTest, ASetOfOtherNumericsComesInAndKeepsItsFingerprint) {
+  DirectionSet set = MakeFakeSet(std::string(64, 'e'), {}, false);
+  set.numeric_fingerprint = "another machine";
+  set.content_digest = ContentDigest(set);
+  const std::string file = *SerializeDirectionSet(set, false);
+  v1::ImportDirectionResponse response;
+  const grpc::Status status = Import(file, Sha256Hex(file), 1000, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.set().numeric_fingerprint(), "another machine");
 }
 
 TEST_F(TransferTest, ImportIsBoundedInBytesAndInNumber) {
