@@ -15,6 +15,9 @@
 namespace steer {
 namespace {
 
+// More than any model has. A list of candidate layers is made from the number, so it is checked before.
+constexpr int64_t kMaxModelLayers = 4096;
+
 Json FileJson(const LockedFile& file) {
   return {{"sha256", file.sha256},  {"bytes", file.bytes},       {"rows", file.rows},
           {"blank", file.blank},    {"filtered", file.filtered}, {"duplicates", file.duplicates},
@@ -168,7 +171,12 @@ absl::StatusOr<Lock> LockFromContent(const Json& content) {
   for (uint64_t seed : lock.plan.seeds)
     lock.splits.push_back(SplitsFrom(At(content, "/splits"), seed));
   lock.arms = TestArms(lock.plan);
-  lock.model_layers = static_cast<int>(NumberAt(content, "/model/layers"));
+  const int64_t layers = NumberAt(content, "/model/layers");
+  if (layers < 1 || layers > kMaxModelLayers) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("/model/layers: not a whole number from 1 to ", kMaxModelLayers));
+  }
+  lock.model_layers = static_cast<int>(layers);
   lock.candidate_layers = CandidateLayers(lock.plan, lock.model_layers);
   lock.model_fingerprint = TextAt(content, "/model/fingerprint");
   lock.chat_template_digest = TextAt(content, "/model/chat_template_digest");

@@ -7,6 +7,16 @@
 namespace steer {
 namespace {
 
+// False, and *out as it was, unless `value` is a whole number that a T holds.
+template <typename T>
+bool ReadWhole(const Json& value, T* out) {
+  if (!value.is_number_integer()) return false;
+  const bool fits = value.is_number_unsigned() ? std::in_range<T>(value.get<uint64_t>())
+                                               : std::in_range<T>(value.get<int64_t>());
+  if (fits) *out = value.get<T>();
+  return fits;
+}
+
 // Reads fields of one payload; the first that is wrong is remembered, and what is read after it is
 // a default.
 class Reader {
@@ -16,11 +26,9 @@ class Reader {
   }
   template <typename T>
   void Int(const char* name, T* out) {
-    auto value = JsonInt(object_, name, key_);
-    if (value.ok())
-      *out = static_cast<T>(*value);
-    else
+    if (!object_.is_object() || !object_.contains(name) || !ReadWhole(object_[name], out)) {
       Fail(name);
+    }
   }
   void Number(const char* name, double* out) {
     auto value = JsonNumber(object_, name, key_);
@@ -90,18 +98,17 @@ absl::Status ParseRows(const Json& object, const std::string& key, bool scores,
   for (size_t i = 0; i < n && reader.status().ok(); ++i) {
     int q = IndexOf("NOD", quality[i]);
     int f = IndexOf("ELC", finish[i]);
+    CellRow row;
     bool good = q >= 0 && f >= 0 && IndexOf("R-", refused[i]) >= 0 &&
-                tokens[i].is_number_integer() && digests[i].is_string() &&
+                ReadWhole(tokens[i], &row.generated_tokens) && digests[i].is_string() &&
                 (!scores || (log_odds[i].is_number() && kl[i].is_number()));
     if (!good) {
       reader.Fail("rows");
       break;
     }
-    CellRow row;
     row.refused = refused[i] == 'R';
     row.quality = static_cast<RowQuality>(q);
     row.finish = static_cast<RowFinish>(f);
-    row.generated_tokens = tokens[i].get<int>();
     row.token_digest = digests[i].get<std::string>();
     if (scores) {
       row.refusal_log_odds = log_odds[i].get<double>();
@@ -171,10 +178,13 @@ absl::StatusOr<CellRecord> ParseCell(const Record& record) {
                                    : EditKind::kNone;
   if (edit != EditKindName(cell.arm.edit)) reader.Fail("edit");
   reader.Int("arm_layer", &cell.arm.layer);
-  if (!record.payload.contains("control_draw"))
+  int draw = 0;
+  if (!record.payload.contains("control_draw")) {
     reader.Fail("control_draw");
-  else if (record.payload["control_draw"].is_number_integer()) {
-    cell.arm.control_draw = record.payload["control_draw"].get<int>();
+  } else if (ReadWhole(record.payload["control_draw"], &draw)) {
+    cell.arm.control_draw = draw;
+  } else if (!record.payload["control_draw"].is_null()) {
+    reader.Fail("control_draw");
   }
   reader.Int("layer", &cell.layer);
   cell.set_id = reader.String("set_id");
@@ -204,11 +214,10 @@ absl::StatusOr<SelectionRecord> ParseSelection(const Record& record) {
   reader.Int("seed", &selection.seed);
   reader.Bool("chosen", &selection.chosen);
   reader.Int("layer", &selection.layer);
-  for (const Json& layer : reader.Array("tied")) {
-    if (layer.is_number_integer())
-      selection.tied.push_back(layer.get<int>());
-    else
-      reader.Fail("tied");
+  for (const Json& item : reader.Array("tied")) {
+    int layer = 0;
+    if (!ReadWhole(item, &layer)) reader.Fail("tied");
+    selection.tied.push_back(layer);
   }
   if (!reader.status().ok()) return reader.status();
   return selection;

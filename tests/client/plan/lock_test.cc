@@ -168,6 +168,9 @@ TEST_F(LockTest, RefusesContentThatItWouldNotHaveWritten) {
       {"/plan/seeds", Json::array({0})},
       {"/data/harmful/rows", "many"},
       {"/model/layers", 9},
+      {"/model/layers", 0},
+      {"/model/layers", 2147483647},
+      {"/model/layers", 4294967300},  // 4 in 32 bits
       {"/refusal_token_ids", Json::array({1})},
   };
   for (const auto& [pointer, value] : changes) {

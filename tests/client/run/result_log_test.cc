@@ -136,6 +136,33 @@ TEST(Records, AnyMissingFieldIsFound) {
   }
 }
 
+// Numbers that a field cannot hold are damage, not other numbers.
+TEST(Records, ANumberOutOfRangeIsFound) {
+  CellRecord cell;
+  cell.rows = {{true, RowQuality::kOk, RowFinish::kCertain, 5, 0, 0, "aa"}};
+  const Record record = ToRecord(cell, Json::object());
+  ASSERT_TRUE(ParseCell(record).ok());
+  const std::pair<const char*, Json> changes[] = {
+      {"/layer", 4294967296},
+      {"/layer", -2147483649},
+      {"/seed", -1},
+      {"/arm_layer", 1.0},
+      {"/control_draw", "0"},
+      {"/control_draw", 2147483648},
+      {"/receipt/sites", 1e9},
+      {"/receipt/tokens", 18446744073709551615u},
+      {"/rows/generated_tokens/0", 4294967301},
+  };
+  for (const auto& [pointer, value] : changes) {
+    Record broken = record;
+    broken.payload[Json::json_pointer(pointer)] = value;
+    EXPECT_EQ(ReasonOf(ParseCell(broken).status()), "LOG_DAMAGED") << pointer << " " << value;
+  }
+  Record selection = ToRecord(SelectionRecord{"", 0, true, 1, {1, 2}});
+  selection.payload["tied"][1] = 4294967298;
+  EXPECT_EQ(ReasonOf(ParseSelection(selection).status()), "LOG_DAMAGED");
+}
+
 class Folder : public ::testing::Test {
  protected:
   Folder() {

@@ -99,7 +99,15 @@ TEST(SafetensorsTest, RefusesABadHeader) {
   EXPECT_THAT(Refusal("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}", ""),
               HasSubstr("nested deeper"));
   EXPECT_EQ(Refusal("{}   ", ""), "accepted");
+  // The limit itself is allowed, and then the file is too short for it.
+  EXPECT_THAT(Refusal(std::string("\x00\xe1\xf5\x05\0\0\0\0", 8)),
+              HasSubstr("header length 100000000 runs past the end"));
+  EXPECT_THAT(Refusal(std::string("{}\0", 3), ""), HasSubstr("not valid JSON"));
+  EXPECT_THAT(Refusal("{\"__metadata__\":{\"a\":\"\xc3\"}}", ""), HasSubstr("not valid JSON"));
+  EXPECT_THAT(Refusal(R"({"__metadata__":{},"__metadata__":{}})", ""), HasSubstr("occurs twice"));
+  EXPECT_THAT(Refusal(R"({"__metadata__":{"a":"1","a":"1"}})", ""), HasSubstr("occurs twice"));
   EXPECT_THAT(Refusal(R"({"__metadata__":{"a":1}})", ""), HasSubstr("is not a string"));
+  EXPECT_THAT(Refusal(R"({"__metadata__":{"a":null}})", ""), HasSubstr("is not a string"));
   EXPECT_THAT(Refusal(R"({"__metadata__":[]})", ""), HasSubstr("is not an object"));
 }
 
@@ -109,9 +117,10 @@ std::string Entry(const std::string& dtype, const std::string& shape, const std:
 }
 
 TEST(SafetensorsTest, RefusesABadEntry) {
-  const auto refusal = [](const std::string& entry, const std::string& data) {
+  const auto refusal = [](const std::string& entry, const std::string& data,
+                          const std::string& place = "tensor \"w\"") {
     const std::string message = Refusal("{\"w\":" + entry + "}", data);
-    EXPECT_THAT(message, HasSubstr("tensor \"w\""));
+    EXPECT_THAT(message, HasSubstr(place));
     return message;
   };
   const std::string four(4, 'x');
@@ -149,6 +158,21 @@ TEST(SafetensorsTest, RefusesABadEntry) {
               HasSubstr("overflows"));
   EXPECT_THAT(refusal(Entry("\"F32\"", "[4611686018427387904,4]", "[0,4]"), four),
               HasSubstr("overflows"));
+  // A product that wraps around to the span, and one that a zero further on would hide.
+  EXPECT_THAT(refusal(Entry("\"U8\"", "[4294967296,4294967296]", "[0,0]"), ""),
+              HasSubstr("overflows"));
+  EXPECT_THAT(refusal(Entry("\"F32\"", "[4611686018427387904,4,0]", "[0,0]"), ""),
+              HasSubstr("overflows"));
+  EXPECT_EQ(Refusal("{\"w\":" + Entry("\"F32\"", "[0,4294967296,4294967296]", "[0,0]") + "}", ""),
+            "accepted");
+  EXPECT_THAT(
+      refusal(R"({"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]})", four, "shape"),
+      HasSubstr("occurs twice"));
+  EXPECT_THAT(refusal(Entry("\"F32\"", "[1]", "[0,9223372036854775808]"), four),
+              HasSubstr("not an integer in"));
+  EXPECT_THAT(refusal(Entry("\"F32\"", "[1]", "[0,4.0]"), four), HasSubstr("not an integer in"));
+  EXPECT_THAT(refusal(Entry("\"F32\"", "[1]", "[0,8]"), four + four),
+              AllOf(HasSubstr("takes 4 bytes"), HasSubstr("span 8")));
   const std::string long_name(513, 'n');
   EXPECT_THAT(Refusal("{\"" + long_name + "\":" + Entry("\"F32\"", "[1]", "[0,4]") + "}", four),
               HasSubstr("longer than 512"));
@@ -166,7 +190,18 @@ TEST(SafetensorsTest, OffsetsTileTheData) {
   EXPECT_THAT(two("[0,4]", "[3,7]", 7), HasSubstr("overlapping"));
   EXPECT_THAT(two("[0,4]", "[0,4]", 4), HasSubstr("overlapping"));
   EXPECT_THAT(two("[0,4]", "[4,8]", 9), HasSubstr("cover 8 of 9"));
+  EXPECT_THAT(two("[0,4]", "[4,8]", 7), HasSubstr("past the end of the 7 data bytes"));
   EXPECT_THAT(Refusal("{}", "x"), HasSubstr("cover 0 of 1"));
+  // A tensor without elements takes no place, but it has one: at a seam.
+  const auto with_empty = [](const std::string& offsets) {
+    return Refusal("{\"a\":" + Entry("\"U8\"", "[4]", "[0,4]") +
+                       ",\"none\":" + Entry("\"U8\"", "[0]", offsets) + "}",
+                   "xxxx");
+  };
+  EXPECT_EQ(with_empty("[0,0]"), "accepted");
+  EXPECT_EQ(with_empty("[4,4]"), "accepted");
+  EXPECT_THAT(with_empty("[2,2]"), HasSubstr("overlapping"));
+  EXPECT_THAT(with_empty("[9,9]"), HasSubstr("past the end"));
 }
 
 TEST(SafetensorsTest, RefusesTooManyTensors) {
