@@ -19,7 +19,7 @@ constexpr int32_t kDecodeRows = 8;      // R
 constexpr int32_t kShare = 20;          // tokens of one row in a step, at most
 constexpr int32_t kGreedy = 32;
 
-struct Row {
+struct RaggedRow {
   std::vector<int32_t> ids;  // prompt, then what was decoded
   int64_t kv_begin = 0;
   int32_t done = 0;  // tokens whose keys are in the arena
@@ -44,12 +44,12 @@ class RaggedTest : public testing::TestWithParam<const char*> {
   bool Run(int32_t size, int32_t share) {
     std::vector<int32_t> ids(static_cast<size_t>(size), 7);
     std::vector<StepRow> steps;
-    std::vector<Row*> owners;
+    std::vector<RaggedRow*> owners;
     int32_t used = 0;
     // From another row each time, so that a long prompt's pieces meet all others.
     std::rotate(order_.begin(), order_.begin() + 1, order_.end());
     for (size_t index : order_) {
-      Row& row = rows_[index];
+      RaggedRow& row = rows_[index];
       const int32_t left = static_cast<int32_t>(row.ids.size()) - row.done;
       const int32_t count = std::min({left, share, size - used});
       if (count <= 0) continue;
@@ -71,7 +71,7 @@ class RaggedTest : public testing::TestWithParam<const char*> {
   const Golden golden_;
   const testing::ScopedTrace trace_;
   std::unique_ptr<Decoder> decoder_;
-  std::vector<Row> rows_;
+  std::vector<RaggedRow> rows_;
   std::vector<size_t> order_ = {0, 1, 2, 3, 4};
 };
 INSTANTIATE_TEST_SUITE_P(Models, RaggedTest, testing::ValuesIn(kTinyModels));
@@ -90,7 +90,7 @@ TEST_P(RaggedTest, SharedStepsGiveEachRowItsOwnNumbers) {
   }
   for (int32_t token = 0; token < kGreedy; ++token) {
     std::vector<at::Tensor> states;
-    for (const Row& row : rows_) {
+    for (const RaggedRow& row : rows_) {
       const at::Tensor& part = row.parts.back();
       states.push_back(part.narrow(0, part.size(0) - 1, 1));
     }
