@@ -1,15 +1,34 @@
 #include "server/engine/frontend.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/prompt_form.h"
 #include "common/status_macros.h"
+#include "common/utf8.h"
+#include "common/white_space.h"
 
 namespace steer {
+namespace {
+
+// Without the white space at its ends that a template's trim may take off: Python's, which is
+// Unicode's and four separators.
+absl::string_view Trimmed(absl::string_view text) {
+  size_t begin = text.size(), end = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t from = at;
+    const uint32_t c = NextCodePoint(text, &at);
+    if (IsWhiteSpace(c) || (c >= 0x1C && c <= 0x1F)) continue;
+    begin = std::min(begin, from);
+    end = at;
+  }
+  return begin < end ? text.substr(begin, end - begin) : absl::string_view();
+}
+
+}  // namespace
 
 Frontend::Frontend(std::shared_ptr<const Tokenizer> tokenizer,
                    std::shared_ptr<const ChatTemplate> chat_template, int64_t vocabulary,
@@ -34,7 +53,7 @@ absl::StatusOr<PreparedPrompt> Frontend::Prepare(const std::string& user,
   STEER_ASSIGN_OR_RETURN(std::string text, chat_template_->Render(messages, true));
   // A template without a place for a system turn drops it silently; that would be another
   // experiment than the one asked for.
-  if (system && !absl::StrContains(text, absl::StripAsciiWhitespace(*system))) {
+  if (system && !absl::StrContains(text, Trimmed(*system))) {
     return absl::InvalidArgumentError(
         "a system turn was given, and this model's chat template has no place for it");
   }

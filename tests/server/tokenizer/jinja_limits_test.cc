@@ -138,7 +138,6 @@ TEST(JinjaLimits, TextsThatGrow) {
       "{% set s = 'ab' * 500000 %}{% for i in range(9999) %}{% set t = s.replace('a', 'bb') %}{% "
       "endfor %}",
       kBytes);
-  ExpectTooMuch("{{ ['x' * 100000] * 100000 }}", kBytes);
   ExpectTooMuch("{{ (['x' * 100000] * 50000)|join }}", kBytes);
   ExpectTooMuch("{{ ['a', 'b', 'c']|join('x' * 100000000) }}", kBytes);
   ExpectTooMuch("{{ ('x' * 100000000).join(['a', 'b', 'c']) }}", kBytes);
