@@ -183,6 +183,11 @@ TEST(Plan, NamesTheLineOfEveryMistake) {
       {"splits: {", "splits: {train: 3, ", 14, "splits.train: this key occurs twice"},
       {"seeds: [0, 5]", "seeds: [0, 5", 16, "not valid YAML"},
       {"name: small", "name: small\n\tbad: tab", 3, "not valid YAML"},
+      {"rule: post-1\n", "rule: post-1\n---\nname: two\n", 24, "wants one YAML document"},
+      // yaml-cpp makes documents of this without end.
+      {"rule: post-1\n", "rule: post-1 ]\n", 23, "wants one YAML document"},
+      {"rule: post-1\n", "rule: post-1 }", 23, "wants one YAML document"},
+      {"dtype: float32", "dtype: ]float32", 5, "wants one YAML document"},
       {"name: small", "name: \xC3(", 2, "not valid UTF-8"},
       {"name: small", "name: *nowhere", 2, "not valid YAML"},
   };
