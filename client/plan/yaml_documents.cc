@@ -40,7 +40,7 @@ bool CheckOneDocument(const std::string& yaml, YamlProblems* problems) {
   }
   if (!parser.HandleNextDocument(starts)) return true;
   problems->Add(starts.mark(), "",
-                "wants one YAML document; a second one, or a bracket too many, stands here");
+                "wants one YAML document; a second one, or a comma outside brackets, stands here");
   return false;
 }
 

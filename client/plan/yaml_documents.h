@@ -8,8 +8,8 @@
 
 namespace steer {
 
-// True for exactly one document; otherwise a problem at the place of the second is added. Throws as yaml-cpp does on a syntax error. Do this
-// before YAML::LoadAll or instead of it: that function never returns for a closing bracket which stands after a document ("a: b ]").
+// True for exactly one document; otherwise a problem at the place of the second is added. Throws as yaml-cpp does on a syntax error. Done
+// instead of YAML::LoadAll, which never returns where a comma stands outside brackets (",a: b"): it makes empty documents of it without end.
 bool CheckOneDocument(const std::string& yaml, YamlProblems* problems);
 
 }  // namespace steer
