@@ -70,6 +70,11 @@ class Checker : public nlohmann::json_sax<Json> {
 
 template <typename T>
 absl::StatusOr<T> Parse(absl::string_view text) {
+  // The parser takes a NUL for the end, and would not look at what follows it.
+  if (const size_t at = text.find('\0'); at != absl::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("not valid JSON: a NUL character at byte ", at));
+  }
   Checker checker;
   const char* begin = text.data();
   if (!nlohmann::json::sax_parse(begin, begin + text.size(), &checker)) {

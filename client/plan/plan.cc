@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "client/plan/yaml_documents.h"
 #include "client/plan/yaml_reader.h"
 #include "client/stats/decision.h"
 #include "client/stats/selection.h"
@@ -234,13 +235,9 @@ absl::StatusOr<Plan> ParsePlan(absl::string_view yaml, absl::string_view name) {
   }
   // yaml-cpp throws; nothing of that leaves this function.
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-    if (documents.size() != 1) {
-      problems.Add(YAML::Mark(), "",
-                   absl::StrCat("wants one YAML document, has ", documents.size()));
-      return problems.violations.ToStatus();
-    }
-    Plan plan = ReadPlan(documents.front(), &problems);
+    const std::string text(yaml);
+    if (!CheckOneDocument(text, &problems)) return problems.violations.ToStatus();
+    Plan plan = ReadPlan(YAML::Load(text), &problems);
     STEER_RETURN_IF_ERROR(problems.violations.ToStatus());
     return plan;
   } catch (const YAML::Exception& e) {

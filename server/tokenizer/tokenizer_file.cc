@@ -180,6 +180,11 @@ class Reader : public nlohmann::json_sax<Json> {
 
 absl::StatusOr<TokenizerFile> ReadTokenizerFile(absl::string_view json) {
   if (json.size() > (size_t{1} << 30)) return absl::InvalidArgumentError("larger than 1 GiB");
+  // The parser takes a NUL for the end, and would not look at what follows it.
+  if (const size_t at = json.find('\0'); at != absl::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("not valid JSON: a NUL character at byte ", at));
+  }
   TokenizerFile file;
   Reader reader(&file);
   if (!nlohmann::json::sax_parse(json.data(), json.data() + json.size(), &reader)) {

@@ -50,6 +50,10 @@ TEST(Json, RefusesWhatTheLibraryLetsThrough) {
   EXPECT_FALSE(ParseJson("[1e999]").ok());
   EXPECT_FALSE(ParseJson(std::string(200000, '[')).ok());
   EXPECT_FALSE(ParseJson("{} x").ok());
+  EXPECT_FALSE(ParseJson(absl::string_view("{}\0", 3)).ok());
+  EXPECT_FALSE(ParseJson(absl::string_view("{}\0 {\"a\": 1", 11)).ok());
+  EXPECT_FALSE(ParseOrderedJson(absl::string_view("7\0x", 3)).ok());
+  EXPECT_TRUE(ParseJson("\"\\u0000\"").ok());
   EXPECT_FALSE(ParseJson("\"\xff\"").ok());
   EXPECT_TRUE(ParseJson(R"({"a":{"b":[1,2.5,"x"]}})").ok());
   EXPECT_EQ(*CanonicalJson(*ParseJson(R"({"b": 1, "a": 0.1})")), R"({"a":0.1,"b":1})");

@@ -183,6 +183,9 @@ TEST(Plan, NamesTheLineOfEveryMistake) {
       {"splits: {", "splits: {train: 3, ", 14, "splits.train: this key occurs twice"},
       {"seeds: [0, 5]", "seeds: [0, 5", 16, "not valid YAML"},
       {"name: small", "name: small\n\tbad: tab", 3, "not valid YAML"},
+      {"rule: post-1\n", "rule: post-1\n---\nname: two\n", 24, "wants one YAML document"},
+      // yaml-cpp makes documents of this without end.
+      {"version: 1", ",version: 1", 1, "wants one YAML document"},
       {"name: small", "name: \xC3(", 2, "not valid UTF-8"},
       {"name: small", "name: *nowhere", 2, "not valid YAML"},
   };
@@ -218,8 +221,8 @@ TEST(Plan, SurvivesHostileFiles) {
   for (const std::string& bytes :
        {std::string(), std::string("---\n---\n"), std::string("a"), std::string("[1, 2]"),
         std::string("{"), std::string(100000, '['), std::string(200000, '{'),
-        std::string("a: &a [*a]"), std::string(3, '\0'),
-        std::string("- ") + std::string(60000, '-'),
+        std::string("a: &a [*a]"), std::string(","), std::string("[a]\n,\n"), std::string("- a\n,"),
+        std::string(3, '\0'), std::string("- ") + std::string(60000, '-'),
         std::string("\xFF\xFE"
                     "a"),
         std::string(2 << 20, 'a'), std::string("!!binary : x"),

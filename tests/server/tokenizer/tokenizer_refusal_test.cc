@@ -185,6 +185,7 @@ TEST(RefusalTest, BytesThatAreNotJson) {
   ExpectRefused("{\n \"model\": tru}", "line 2");
   ExpectRefused("{\"version\": \"\xff\"}", "not valid JSON");
   ExpectRefused(std::string(kBase) + "x", "not valid JSON");
+  ExpectRefused(std::string(kBase) + std::string("\0x", 2), "not valid JSON: a NUL character");
   ExpectRefused("{\"a\": 1e999}", "not valid JSON");
   ExpectRefused("{\"version\": \"1.0\", \"version\": \"1.0\"}", "\"version\" occurs twice");
   ExpectRefused(std::string(200000, '['), "nested deeper");
