@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The cases of tests/golden/steering on any checkpoint folder: what transformers computes under hooks, for edits_parity to compare with.
 
-  python make_reference.py MODEL_DIR OUT_DIR [--dtype float32] [--prompts 2] [--no-weights]
+  python make_reference.py MODEL_DIR OUT_DIR [--dtype float32] [--prompts 2] [--cases NAME ...] [--no-weights]
 
 Writes OUT_DIR/0.safetensors and so on, one a prompt, in the form that tests/support/edit_golden.h reads. Direction 0 is the difference of
 mean states at the last token of two groups of prompts, at the input of the middle block; 1 to 7 are Gaussian draws of the same norm.
@@ -42,6 +42,7 @@ def main():
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--prompts", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cases", nargs="+", default=list(CASES), help="a few of the cases, where time is short")
     parser.add_argument("--no-weights", action="store_true")
     a = parser.parse_args()
     logging.disable_progress_bar()
@@ -59,7 +60,7 @@ def main():
     difference = mean_difference(model, encode)
     noise = torch.randn(7, model.config.hidden_size, generator=torch.Generator().manual_seed(7))
     directions = torch.cat([difference[None], noise / noise.norm(dim=1, keepdim=True) * difference.norm()])
-    cases = {case: for_model(ops, len(model.model.layers)) for case, ops in CASES.items()}
+    cases = {case: for_model(ops, len(model.model.layers)) for case, ops in CASES.items() if case in a.cases}
     variants = [] if a.no_weights else ["weights"] + (["weights_keep_head"] if model.config.tie_word_embeddings else [])
     prompts = [encode(p) for p in PROMPTS[:a.prompts]]
     files = [{"prompt": p.to(torch.int32), "directions": directions} for p in prompts]
