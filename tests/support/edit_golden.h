@@ -17,8 +17,8 @@ namespace steer {
 
 // Checkpoints of tests/golden/model that have a file in tests/golden/steering. One more joins by its
 // name here and in MODELS of make_edits_golden.py.
-inline constexpr const char* kEditCheckpoints[] = {"llama", "llama_tied",   "llama_bias", "qwen2",
-                                                   "qwen3", "qwen2_window", "gemma3"};
+inline constexpr const char* kEditCheckpoints[] = {
+    "llama", "llama_tied", "llama_bias", "qwen2", "qwen3", "qwen2_window", "gemma3", "mistral"};
 
 // Immutable.
 class EditGolden {

@@ -21,7 +21,7 @@ from edit_cases import CASES, for_model
 from edit_reference import metadata, orthogonalise, run
 
 # A checkpoint joins by its name here and in kEditCheckpoints of tests/support/edit_golden.h.
-MODELS = ["llama", "llama_tied", "llama_bias", "qwen2", "qwen2_window", "qwen3", "gemma3"]
+MODELS = ["llama", "llama_tied", "llama_bias", "qwen2", "qwen2_window", "qwen3", "gemma3", "mistral"]
 HERE = pathlib.Path(__file__).parent
 PROMPT_TOKENS = 10
 KEPT = [6, 9, 13]  # the last token that "last 3" leaves alone, the prompt's last, the fourth generated one
