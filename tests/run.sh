@@ -5,7 +5,7 @@
 #   tests/run.sh --list          the longer tiers
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-tiers="real asan faults planted50 peers"
+tiers="real asan faults fuzz planted50 peers"
 case ${1:-} in
   "") tier="" ;;
   --list) echo "$tiers"; exit 0 ;;
@@ -24,7 +24,15 @@ run_ctest() {
   shift
   ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-tests=error "$@"
 }
+# What the fuzz tier needs and nothing else does, so that deploy/packages.txt stays without it.
+install_clang() {
+  command -v clang++-14 >/dev/null && dpkg-query -W libclang-rt-14-dev >/dev/null 2>&1 && return
+  [ "$(id -u)" = 0 ] || { echo "tests/run.sh: the fuzz tier needs clang-14 and libclang-rt-14-dev; installing them needs root" >&2; exit 1; }
+  apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clang-14 libclang-rt-14-dev >&2
+}
 case $tier in
+  fuzz) install_clang; build=$("$root/deploy/build.sh" fuzz fuzz_targets); exec "$root/tests/fuzz/run.sh" "$build" ;;
   "") build=$("$root/deploy/build.sh" release); run_ctest "$build" --label-exclude 'long-' ;;
   asan) build=$("$root/deploy/build.sh" asan); run_ctest "$build" --label-exclude 'long-|not-asan' ;;
   real) build=$("$root/deploy/build.sh" release); exec "$root/tests/real/run_real.sh" "$build" ;;
