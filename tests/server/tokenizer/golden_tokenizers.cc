@@ -36,14 +36,9 @@ absl::StatusOr<std::string> RebuildSmolLm2() {
 // Of the tokenizers that come as files.
 absl::StatusOr<std::string> FolderOf(const std::string& name) {
   std::string folder = name == "smollm2_file" ? RealModelFolder("smollm2") : SharedTokenizer(name);
-  if (folder.empty()) {
-    return absl::UnavailableError(
-        name == "smollm2_file"
-            ? "no smollm2/tokenizer.json in STEER_REAL_MODELS (../shared/tools/make_real_models.sh "
-              "makes it)"
-            : absl::StrCat("no ../shared/tokenizers/", name, " beside the repository"));
-  }
-  return folder;
+  if (!folder.empty()) return folder;
+  return absl::UnavailableError(
+      absl::StrCat("no ../shared/tokenizers/", name, " beside the repository"));
 }
 
 }  // namespace
@@ -59,6 +54,13 @@ std::string RealModelFolder(const std::string& name) {
   }
   const std::string folder = absl::StrCat(root, "/", name);
   return std::filesystem::exists(folder + "/tokenizer.json") ? folder : "";
+}
+
+std::vector<std::string> GoldenTokenizerNames() {
+  std::vector<std::string> names = {"qwen2_5", "qwen3",   "llama3_2",  "gemma3",
+                                    "smollm2", "planted", "gpt2_style"};
+  if (!RealModelFolder("smollm2").empty()) names.push_back("smollm2_file");
+  return names;
 }
 
 absl::StatusOr<std::string> GoldenTokenizerJson(const std::string& name) {

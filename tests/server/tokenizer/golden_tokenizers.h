@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/tokenizer/chat_template.h"
@@ -15,6 +16,9 @@ namespace steer {
 
 // The folder of a checkpoint made from package registries ("smollm2"), empty where it is not at hand.
 std::string RealModelFolder(const std::string& name);
+
+// All of the names; smollm2_file only where it is at hand, since smollm2 stands for it everywhere. For ValuesIn.
+std::vector<std::string> GoldenTokenizerNames();
 
 // The tokenizer.json of a name. UNAVAILABLE with the reason where it is not at hand.
 absl::StatusOr<std::string> GoldenTokenizerJson(const std::string& name);
