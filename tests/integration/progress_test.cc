@@ -76,7 +76,15 @@ class ProgressShown : public testing::Test {
   std::string lock_;
 };
 
-TEST_F(ProgressShown, ATerminalSeesOneLineThatRenewsItself) {
+class ProgressOnTerminal : public ProgressShown {
+ protected:
+  void SetUp() override {
+    if (!HaveTerminals()) GTEST_SKIP() << "no pseudo-terminals here (is /dev/pts mounted?)";
+    ProgressShown::SetUp();
+  }
+};
+
+TEST_F(ProgressOnTerminal, ATerminalSeesOneLineThatRenewsItself) {
   const TerminalResult run = OnTerminal("wide");
   const std::vector<std::string> renewals = Renewals(run.shown);
   ASSERT_GE(renewals.size(), 8u) << run.shown;
@@ -99,7 +107,7 @@ TEST_F(ProgressShown, ATerminalSeesOneLineThatRenewsItself) {
   EXPECT_THAT(run.shown, HasSubstr("verdict: "));
 }
 
-TEST_F(ProgressShown, ANarrowTerminalDoesNotWrap) {
+TEST_F(ProgressOnTerminal, ANarrowTerminalDoesNotWrap) {
   const TerminalResult run = OnTerminal("narrow", {}, 40);
   const std::vector<std::string> renewals = Renewals(run.shown);
   ASSERT_GE(renewals.size(), 8u);
@@ -110,13 +118,13 @@ TEST_F(ProgressShown, ANarrowTerminalDoesNotWrap) {
   }
 }
 
-TEST_F(ProgressShown, NoColourKeepsTheRenewedLineAndDropsTheBold) {
+TEST_F(ProgressOnTerminal, NoColourKeepsTheRenewedLineAndDropsTheBold) {
   const TerminalResult run = OnTerminal("plain", {{"NO_COLOR", "1"}});
   EXPECT_GE(Renewals(run.shown).size(), 8u);
   EXPECT_THAT(run.shown, Not(HasSubstr(kBold)));
 }
 
-TEST_F(ProgressShown, ADumbTerminalSeesPlainLines) {
+TEST_F(ProgressOnTerminal, ADumbTerminalSeesPlainLines) {
   const TerminalResult run = OnTerminal("dumb", {{"TERM", "dumb"}, {"NO_COLOR", "1"}});
   EXPECT_EQ(run.shown.find('\033'), std::string::npos) << run.shown;
   // The terminal itself makes \r\n of \n; no other \r is there.

@@ -11,6 +11,14 @@
 
 namespace steer {
 
+bool HaveTerminals() {
+  int ours = -1, theirs = -1;
+  if (openpty(&ours, &theirs, nullptr, nullptr, nullptr) != 0) return false;
+  close(ours);
+  close(theirs);
+  return true;
+}
+
 TerminalResult RunOnTerminal(const std::vector<std::string>& argv, const Environment& environment,
                              int columns) {
   winsize size = {};
@@ -18,7 +26,7 @@ TerminalResult RunOnTerminal(const std::vector<std::string>& argv, const Environ
   size.ws_row = 24;
   int terminal = -1;
   const pid_t pid = forkpty(&terminal, nullptr, nullptr, &size);
-  if (pid < 0) abort();
+  if (pid < 0) return {-1, "no pseudo-terminal"};
   if (pid == 0) {
     unsetenv("NO_COLOR");
     setenv("TERM", "xterm", 1);

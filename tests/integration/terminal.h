@@ -14,7 +14,10 @@ struct TerminalResult {
   std::string shown;   // every byte that reached the terminal
 };
 
-// Runs argv[0] with standard streams on a terminal of `columns` columns, until it ends; killed after
+// False where the machine gives no pseudo-terminals (a chroot without /dev/pts, say).
+bool HaveTerminals();
+
+// Needs a terminal. Runs argv[0] with standard streams on a terminal of `columns` columns, until it ends; killed after
 // two minutes. NO_COLOR is unset and TERM is xterm unless `environment` says otherwise.
 TerminalResult RunOnTerminal(const std::vector<std::string>& argv, const Environment& environment,
                              int columns);

@@ -51,11 +51,11 @@ TEST(MakeServerCredentialsTest, RefusesWithTheFlagsName) {
 
 class TlsTest : public ServiceFixture {
  protected:
-  // A self-signed pair, valid for localhost.
+  // A self-signed pair, valid for 127.0.0.1: not every machine has a name for it.
   void MakePair(const std::string& name) {
     const std::string command =
         absl::StrCat("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes ",
-                     "-days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout ",
+                     "-days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout ",
                      folder_, "/", name, ".key -out ", folder_, "/", name, ".pem 2>/dev/null");
     if (std::system("command -v openssl > /dev/null") != 0) GTEST_SKIP() << "no openssl command";
     ASSERT_EQ(std::system(command.c_str()), 0);
@@ -67,7 +67,7 @@ class TlsTest : public ServiceFixture {
       ssl.pem_cert_chain = *ReadFile(absl::StrCat(folder_, "/", pair, ".pem"));
       ssl.pem_private_key = *ReadFile(absl::StrCat(folder_, "/", pair, ".key"));
     }
-    return grpc::CreateChannel(absl::StrCat("localhost:", server_->port()),
+    return grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()),
                                grpc::SslCredentials(ssl));
   }
   bool Answers(const std::shared_ptr<grpc::Channel>& channel) {
@@ -81,16 +81,16 @@ TEST_F(TlsTest, ServerAndMutual) {
   MakePair("stranger");
   if (IsSkipped()) return;
   RpcServerOptions options = Defaults();
-  options.listen.address = "localhost:0";
+  options.listen.address = "127.0.0.1:0";
   options.listen.tls_cert = folder_ + "/server.pem";
   options.listen.tls_key = folder_ + "/server.key";
   Restart(options);
   EXPECT_TRUE(Answers(Secure("")));
   EXPECT_FALSE(Answers(Connect()));  // plain text
-  options.listen.address = absl::StrCat("localhost:", server_->port());
+  options.listen.address = absl::StrCat("127.0.0.1:", server_->port());
   EXPECT_TRUE(
       Answers(grpc::CreateChannel(options.listen.address, *MakeProbeCredentials(options.listen))));
-  options.listen.address = "localhost:0";
+  options.listen.address = "127.0.0.1:0";
   options.listen.tls_client_ca = folder_ + "/client.pem";
   Restart(options);
   EXPECT_TRUE(Answers(Secure("client")));
