@@ -34,7 +34,8 @@ install_clang() {
 case $tier in
   fuzz) install_clang; build=$("$root/deploy/build.sh" fuzz fuzz_targets); exec "$root/tests/fuzz/run.sh" "$build" ;;
   "") build=$("$root/deploy/build.sh" release); run_ctest "$build" --label-exclude 'long-' ;;
-  asan) build=$("$root/deploy/build.sh" asan); run_ctest "$build" --label-exclude 'long-|not-asan' ;;
+  # An arena larger than the machine is refused by the allocator; the test of that wants its answer, not the sanitizer's end.
+  asan) build=$("$root/deploy/build.sh" asan); export ASAN_OPTIONS=allocator_may_return_null=1; run_ctest "$build" --label-exclude 'long-|not-asan' ;;
   real) build=$("$root/deploy/build.sh" release); exec "$root/tests/real/run_real.sh" "$build" ;;
   peers) build=$("$root/deploy/build.sh" release); exec "$root/tests/integration/run_peers.sh" "$build" ;;
   *) build=$("$root/deploy/build.sh" release); run_ctest "$build" --label-regex "^long-$tier$" ;;
