@@ -9,16 +9,12 @@
 #include <cstdint>
 #include <cstring>
 
+#include "common/target_clones.h"
+
 // Lanes are passed by value between functions that are always inlined, so no calling convention is
 // involved.
 #pragma GCC diagnostic ignored "-Wpsabi"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define STEER_TARGET_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define STEER_TARGET_CLONES
-#endif
 #define STEER_INLINE inline __attribute__((always_inline))
 #define STEER_INLINE_LAMBDA __attribute__((always_inline))
 

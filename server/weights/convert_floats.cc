@@ -7,13 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define STEER_TARGET_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define STEER_TARGET_CLONES
-#endif
+#include "common/target_clones.h"
 
 namespace steer {
 namespace {
