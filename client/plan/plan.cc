@@ -147,7 +147,8 @@ void ReadFit(YamlMap map, Plan* plan) {
 }
 
 void ReadSelection(YamlMap map, Plan* plan) {
-  static constexpr absl::string_view kRules[] = {kLargestSwing};
+  // Not constexpr: under the sanitizers an inline variable's address is no constant expression.
+  static const absl::string_view kRules[] = {kLargestSwing};
   plan->selection_rule = map.Choice("rule", kRules, false, plan->selection_rule);
   plan->selection_position = static_cast<int>(map.Int("position", -kMaxInt, -1, false, -1));
   if (std::count(plan->positions.begin(), plan->positions.end(), plan->selection_position) == 0) {
@@ -188,7 +189,8 @@ void ReadControls(YamlMap map, Plan* plan) {
 }
 
 Plan ReadPlan(const YAML::Node& root, YamlProblems* problems) {
-  static constexpr absl::string_view kRules[] = {kPostRule};
+  // Not constexpr: under the sanitizers an inline variable's address is no constant expression.
+  static const absl::string_view kRules[] = {kPostRule};
   Plan plan;
   YamlMap map(root, "", problems);
   map.Int("version", 1, 1, true, 1);
