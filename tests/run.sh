@@ -5,7 +5,7 @@
 #   tests/run.sh --list          the longer tiers
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-tiers="real asan faults fuzz planted50 peers"
+tiers="real asan tsan faults fuzz planted50 peers"
 case ${1:-} in
   "") tier="" ;;
   --list) echo "$tiers"; exit 0 ;;
@@ -36,6 +36,7 @@ case $tier in
   "") build=$("$root/deploy/build.sh" release); run_ctest "$build" --label-exclude 'long-' ;;
   # An arena larger than the machine is refused by the allocator; the test of that wants its answer, not the sanitizer's end.
   asan) build=$("$root/deploy/build.sh" asan); export ASAN_OPTIONS=allocator_may_return_null=1; run_ctest "$build" --label-exclude 'long-|not-asan' ;;
+  tsan) exec "$root/tests/threads/run_tsan.sh" ;;
   real) build=$("$root/deploy/build.sh" release); exec "$root/tests/real/run_real.sh" "$build" ;;
   peers) build=$("$root/deploy/build.sh" release); exec "$root/tests/integration/run_peers.sh" "$build" ;;
   *) build=$("$root/deploy/build.sh" release); run_ctest "$build" --label-regex "^long-$tier$" ;;

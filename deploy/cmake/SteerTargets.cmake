@@ -53,6 +53,7 @@ endfunction()
 function(steer_test name)
   cmake_parse_arguments(A "TORCH;UNITY" "TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
   add_executable(${name} ${A_SRCS})
+  set_property(GLOBAL APPEND PROPERTY STEER_TESTS ${name})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${A_DEPS} steer_test_paths GTest::gmock_main Threads::Threads)
   # Tests are compiled more often than they wait for their own code.
