@@ -4,8 +4,8 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # Without address-space randomisation: the sanitizer of gcc 12 knows fewer of its bits than newer kernels use.
-if [ "${STEER_TSAN_PERSONALITY:-}" != set ]; then
-  STEER_TSAN_PERSONALITY=set exec setarch "$(uname -m)" --addr-no-randomize "$0" "$@"
+if [ "${STEER_TSAN_PERSONALITY:-}" != fixed ]; then
+  STEER_TSAN_PERSONALITY=fixed exec setarch "$(uname -m)" --addr-no-randomize "$0" "$@"
 fi
 CMAKE_PREFIX_PATH=$("$root/tests/threads/build_abseil.sh")
 export CMAKE_PREFIX_PATH
