@@ -107,7 +107,7 @@ absl::Status DirectionStore::Put(const DirectionSet& set) {
                          SerializeDirectionSet(stored, /*with_states=*/true));
   // A ledger may be there already: that of a set of this id whose file was damaged.
   STEER_ASSIGN_OR_RETURN(Ledger ledger, ReadLedger(LedgerPath(set.set_id)));
-  STEER_RETURN_IF_ERROR(WriteFileAtomically(SetPath(set.set_id), bytes, "store.put"));
+  STEER_RETURN_IF_ERROR(StoreWritten(WriteFileAtomically(SetPath(set.set_id), bytes, "store.put")));
   std::vector<float>().swap(stored.states);
   auto loaded = std::make_shared<const DirectionSet>(std::move(stored));
   EntryPtr entry = existing.ok() ? *existing : std::make_shared<Entry>();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "common/status_macros.h"
 
 namespace steer {
@@ -30,6 +31,14 @@ std::shared_ptr<const DirectionSet> WithoutTensors(const DirectionSet& set) {
 absl::StatusOr<ReadSet> ReadSetFile(const std::string& path, StatesUse use) {
   STEER_ASSIGN_OR_RETURN(const auto file, SafetensorsFile::Open(path));
   return ReadDirectionSet(*file, path, use);
+}
+
+absl::Status StoreWritten(const absl::Status& written) {
+  if (written.ok()) return written;
+  return MakeError(absl::StatusCode::kFailedPrecondition, "STORE_UNWRITABLE",
+                   absl::StrCat("the direction store could not be written: ", written.message(),
+                                "; nothing was changed; make room or mend the folder of --store, "
+                                "then try again"));
 }
 
 absl::Status RemoveFile(const std::string& path) {

@@ -45,6 +45,9 @@ inline constexpr char kDamagedEnding[] = ".damaged";
 std::shared_ptr<const DirectionSet> WithoutTensors(const DirectionSet& set);
 // OK too if there is no such file.
 absl::Status RemoveFile(const std::string& path);
+// What a failed write of the store says: FAILED_PRECONDITION (STORE_UNWRITABLE), since a disk that is full, read-only or failing is no
+// matter of waiting a second, as RESOURCE_EXHAUSTED would tell a client. OK stays OK.
+absl::Status StoreWritten(const absl::Status& written);
 // A set's file; errors name it.
 absl::StatusOr<ReadSet> ReadSetFile(const std::string& path, StatesUse use);
 

@@ -56,7 +56,7 @@ absl::Status DirectionStore::RecordSelected(const std::string& set_id,
   std::set<std::string> selected = entry->selected;
   selected.insert(prompt_hashes.begin(), prompt_hashes.end());
   if (selected.size() == entry->selected.size()) return absl::OkStatus();
-  STEER_RETURN_IF_ERROR(WriteLedger(LedgerPath(set_id), selected));
+  STEER_RETURN_IF_ERROR(StoreWritten(WriteLedger(LedgerPath(set_id), selected)));
   entry->selected = std::move(selected);
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 // one.
 #include <gtest/gtest.h>
 
+#include "common/errors.h"
 #include "tests/server/steering/fixtures.h"
 #include "tests/server/steering/run_self.h"
 #include "tests/server/steering/store_fixtures.h"
@@ -26,10 +27,12 @@ const Child kSelect("select", [] {
 
 const Child kFailingWrites("failing writes", [] {
   auto store = OpenStore(getenv("STEER_TEST_FOLDER"));
-  EXPECT_FALSE(store->Put(MadeSet("a")).ok());
+  EXPECT_EQ(ReasonOf(store->Put(MadeSet("a"))), "STORE_UNWRITABLE");
   EXPECT_EQ(store->Get(Sha256Hex("a")).status().code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(store->Put(MadeSet("a")).ok());
-  EXPECT_FALSE(store->RecordSelected(Sha256Hex("a"), Selected()).ok());
+  const absl::Status recorded = store->RecordSelected(Sha256Hex("a"), Selected());
+  EXPECT_TRUE(absl::IsFailedPrecondition(recorded));
+  EXPECT_EQ(ReasonOf(recorded), "STORE_UNWRITABLE");
   EXPECT_TRUE(store->CheckUnseen(Sha256Hex("a"), Selected()).ok());
   EXPECT_TRUE(store->RecordSelected(Sha256Hex("a"), Selected()).ok());
   EXPECT_FALSE(store->CheckUnseen(Sha256Hex("a"), Selected()).ok());
