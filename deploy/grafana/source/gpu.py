@@ -47,7 +47,7 @@ MEMORY = [
           [('sum by (kind) (steer_memory_bytes{@,kind!="limit"})', "{{kind}}")], stacked=True),
     graph("Process memory", "Resident memory of the process. It should be flat under steady load.", "bytes",
           [("process_resident_memory_bytes{@}", "resident {{instance}}")]),
-    graph("Processor time", "Cores in use.", "short", [("rate(process_cpu_seconds_total{@}[$__rate_interval])", "{{instance}}")]),
+    graph("Processor time", "Processor cores in use, mean over the window.", "short", [("rate(process_cpu_seconds_total{@}[$__rate_interval])", "{{instance}}")]),
     graph("Open files", "Descriptors in use, connections among them.", "short", [("process_open_fds{@}", "{{instance}}")]),
     graph("Direction store", "Bytes of stored direction sets.", "bytes", [("steer_direction_store_bytes{@}", "{{instance}}")]),
 ]
