@@ -50,6 +50,8 @@ def main():
         fed = sorted(set().union(*(page.added for page in stack.pages.values())))
     print("%d queries (%d empty with a reason), %d rules" % (total, reasons, rules))
     print("stand-ins: " + " ".join(fed))
+    kept = {key.split("{")[0] for key in {**standins.SERVER, **standins.PUSHED}}
+    print("no longer needed in standins.py: " + (" ".join(sorted(kept - set(fed))) or "none"))
     print("\n".join(problems))
     return 1 if problems else 0
 

@@ -72,16 +72,14 @@ class Page:
             extra = ",".join(re.findall(r'\b(?:experiment|job|instance)="[^"]*"', info.group(1)))
         real = set(re.findall(r"^([a-z_]+)[{ ]", page, re.M))
         now, lines = time.time(), []
-        series = dict(self.series)
-        for name in standins.NOW:
-            if name.startswith("steer_experiment") == self.pushed and self.upstream:
-                series[name + "{}"] = (self.start, 1)
-        for key, (base, slope) in series.items():
+        series = {key: base + slope * (now - self.start) for key, (base, slope) in self.series.items()}
+        if self.upstream:
+            series.update((name + "{}", now) for name in standins.NOW if name.startswith("steer_experiment") == self.pushed)
+        for key, value in series.items():
             name, labels = key[:-1].split("{")
             if name not in real:
                 self.added.add(name)
-                lines.append("%s{%s} %.9g" % (name, ",".join(x for x in (labels, extra) if x), base + slope * (now - self.start))
-                             if slope != 1 or base < 1e9 else "%s{%s} %.3f" % (name, ",".join(x for x in (labels, extra) if x), now))
+                lines.append("%s{%s} %.17g" % (name, ",".join(x for x in (labels, extra) if x), value))
         return page + "\n".join(lines) + "\n"
 
 
@@ -140,7 +138,7 @@ class Stack(contextlib.ExitStack):
                       "pushgateway": Page(self.gateway, standins.PUSHED, pushed=True), "steerctl": Page(None, standins.CLIENT)}
         self.configure()
         prometheus = self.start("prometheus", "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--web.listen-address=127.0.0.1:0")
-        self.prometheus = self.wait("prometheus", lambda: self.listening("prometheus"), prometheus)
+        self.prometheus = self.wait("prometheus", lambda: "ready to receive web requests" in self.log("prometheus") and self.listening("prometheus"), prometheus)
         # What counters rise by before they are first seen is in no rate.
         self.wait("prometheus", lambda: self.api("query", query='steer_rows_total and on () count_over_time(up{job="steerd"}[1m]) >= 2')["result"], prometheus)
 
