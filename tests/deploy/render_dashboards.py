@@ -93,8 +93,8 @@ class Canvas:
                 value = float(s["value"][1])
                 key = "%d" % value if value == int(value) else ""
                 shown.append(legend(target["legendFormat"], s["metric"]) if panel["options"]["textMode"] == "name" else words.get(key, (human(value, unit),))[0])
-                colour = words.get(key, ("", colour))[1]
-        size = 16 if max(map(len, shown or [""])) * 13 < (right - left) * self.width else 11
+                colour = {"green": "#37872d"}.get(words.get(key, ("", colour))[1], words.get(key, ("", colour))[1])
+        size = 16 if max(map(len, shown or [""])) * 14.5 < (right - left) * self.width else 11
         self.text((left + right) / 2, (top + bottom) / 2 - 8 / self.height, "; ".join(shown) or options.get("noValue", "No data"), size, colour, "center")
         self.nothing(inner)
 
@@ -113,8 +113,8 @@ class Canvas:
         suffix = {"percentunit": " %%", "s": " s", "bytes": "B", "celsius": " C", "watt": " W", "joule": " J"}.get(unit, "")
         self.script += [inner, "set key at screen %.5f, screen %.5f left bottom horizontal maxrows 2 samplen 1 font ',7' noenhanced" % (place[0] + .005, place[3] + 5 / self.height),
                         "set grid lc rgb '#eeeeee'; set border lc rgb '#bbbbbb'; set tics font ',7' nomirror",
-                        "set xrange [0:%g]; set format x '%%g s'; set yrange [0:*<%s]" % (self.end - self.start, 1e-6 if unit == "sci" else 1e9),
-                        "set format y '%s%s'" % ("%.1s%c" if unit != "sci" else "%.0e", suffix), "set yrange [0:*]"]
+                        "set xrange [0:%g]; set format x '%%g s'" % (self.end - self.start),
+                        "set format y '%s%s'" % ("%.1s%c" if unit != "sci" else "%.0e", suffix), "set yrange [0:%s]" % (scale * panel["fieldConfig"]["defaults"].get("max", 0) or "*")]
         self.script.append("plot " + ", ".join("%s using 1:2 with linespoints pt 7 ps 0.25 lw 1.3 lc rgb '%s' title %s" % (b, COLOURS[i % len(COLOURS)], quote(t))
                                                for i, (b, t) in enumerate(lines[:20])))
 
@@ -139,12 +139,13 @@ class Canvas:
         rows = {}
         for target in panel["targets"]:
             for s in self.query(target):
-                rows.setdefault(tuple(s["metric"].get(k, "") for k in keys), {})[target["legendFormat"]] = "%.2f" % float(s["value"][1])
+                rows.setdefault(tuple(s["metric"].get(k, "") for k in keys), {})[target["legendFormat"]] = "%.3g" % float(s["value"][1])
         step = (right - left) / (len(keys) + len(names) + 2)
         ends = [left + .01 + step * (i * 0.8 if i < 2 else i + 1.6) for i in range(len(keys) + len(names))]
         for i, name in enumerate(keys + names):
             self.text(ends[i], top - 34 / self.height, name, 8, "#000000")
-        for j, (key, cells) in enumerate(sorted(rows.items())):
+        room = int(((top - bottom) * self.height - 60) / 15)  # Grafana scrolls
+        for j, (key, cells) in enumerate(sorted(rows.items())[:room]):
             for i, word in enumerate(list(key) + [cells.get(n, "") for n in names]):
                 self.text(ends[i], top - (52 + 15 * j) / self.height, word, 8)
         self.nothing(inner)
@@ -166,7 +167,7 @@ class Canvas:
 
 def main():
     source, binaries, output = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
-    plan = PLAN.replace("train: 24, validation: 8, test: 16", "train: 64, validation: 24, test: 48")
+    plan = PLAN.replace("train: 24, validation: 8, test: 16", "train: 64, validation: 24, test: 48").replace("[0, 1]", "[0, 1, 2]")
     with Stack(source, binaries, plan) as stack:
         stack.bring_up()
         start, sweep = time.time(), stack.start_sweep()

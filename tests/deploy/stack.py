@@ -129,7 +129,9 @@ class Stack(contextlib.ExitStack):
         steerd = self.start("steerd", self.binaries / "server/steerd", "--model", folder / "planted-default", "--dtype", "float32", "--listen", "127.0.0.1:0",
                             "--metrics-listen", "127.0.0.1:0", "--store", folder / "directions", "--port-file", folder / "ports.json", "--threads", "1",
                             "--decode-rows", "4")
-        gateway = self.start("pushgateway", "prometheus-pushgateway", "--web.listen-address=127.0.0.1:0")
+        gateway = self.start("pushgateway", "prometheus-pushgateway", "--web.listen-address=127.0.0.1:0",
+                             # Debian's default keeps what was pushed, for every later start.
+                             "--persistence.file=")
         self.gateway = self.wait("pushgateway", lambda: self.listening("pushgateway"), gateway)
         self.wait("steerd", (folder / "ports.json").exists, steerd)
         ports = json.loads((folder / "ports.json").read_text())

@@ -43,10 +43,10 @@ RESULT = [
            "lower": "max by (seed, arm) (steer_experiment_refusal_lower_ratio{%s})" % ARM,
            "upper": "max by (seed, arm) (steer_experiment_refusal_upper_ratio{%s})" % ARM,
            "degenerate": "sum by (seed, arm) (steer_experiment_degenerate_prompts{%s})" % ARM,
-           "dose": "max by (seed, arm) (steer_experiment_dose_ratio{%s})" % ARM}, ("seed", "arm"), w=14, h=10, decimals=2),
+           "dose": "max by (seed, arm) (steer_experiment_dose_ratio{%s})" % ARM}, ("seed", "arm"), w=14, h=13),
     table("Margins of the rule", "Each margin with what the rule needs, by seed.", "percentunit",
           {"margin": "max by (seed, margin) (steer_experiment_margin_ratio{@})",
-           "needed": "max by (seed, margin) (steer_experiment_margin_needed_ratio{@})"}, ("seed", "margin"), w=10, h=10, decimals=2),
+           "needed": "max by (seed, margin) (steer_experiment_margin_needed_ratio{@})"}, ("seed", "margin"), w=10, h=13, decimals=2),
     bars("Swing by layer", "Validation swing of each layer's direction, mean over seeds. The chosen layer is where it is largest.", "percentunit",
          [("avg by (layer) (steer_experiment_swing{@})", "layer {{layer}}")], w=8, h=9),
     bars("Layer chosen", "Layer that each seed chose on its validation split.", "short",
@@ -56,9 +56,9 @@ RESULT = [
 ]
 PUSH = [
     stat("Push age", "Time since the Pushgateway took a snapshot. Snapshots of ended runs stay until they are deleted.", "s",
-         ["time() - push_time_seconds{@}"], w=6, thresholds=AGE),
+         ["time() - push_time_seconds{@}"], w=6, h=7, thresholds=AGE),
     stat("Refused by the gateway", "1 if the gateway's last answer to this experiment was a refusal.", "none",
-         ["push_failure_time_seconds{@} > bool push_time_seconds{@}"], w=6,
+         ["push_failure_time_seconds{@} > bool push_time_seconds{@}"], w=6, h=7,
          words={0: ("no", "green"), 1: ("yes", "red")}),
     graph("Pushes that failed", "Counted by steerctl, seen at its own scrape endpoint only (job steerctl).", "ops",
           [('rate(steer_push_total{instance=~"$instance",job=~"$job|steerctl",result="failed"}[$__rate_interval])', "failed"),
@@ -72,8 +72,8 @@ DASHBOARD = dashboard(
     'job=~"$job",instance=~"$instance",experiment=~"$experiment"',
     [query_variable("job", "Job", "label_values(steer_experiment_info, job)", default="steer_experiment"),
      query_variable("model", "Model", 'label_values(steer_experiment_info{job=~"$job"}, model)', multi=True),
-     # A pushed series has no instance.
+     # A pushed series has no instance. One experiment at a time: mixed ones cannot be told apart in most panels.
      query_variable("instance", "Instance", 'label_values(steer_experiment_info{job=~"$job",model=~"$model"}, instance)', multi=True, all_value=".*"),
-     query_variable("experiment", "Experiment", 'label_values(steer_experiment_info{job=~"$job",model=~"$model"}, experiment)', multi=True),
+     query_variable("experiment", "Experiment", 'label_values(steer_experiment_info{job=~"$job",model=~"$model"}, experiment)'),
      query_variable("arm", "Arm", 'label_values(steer_experiment_prompts{job=~"$job",experiment=~"$experiment"}, arm)', multi=True, all_value=".*")],
     {"State": STATE, "Pace": PACE, "Results": RESULT, "Push and calls": PUSH})
