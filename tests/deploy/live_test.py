@@ -38,7 +38,7 @@ def main():
                 ended = time.time()
             if ended is not None and time.time() > ended + 5:
                 break
-        if sweep.wait(60) != 0:
+        if sweep.wait(120) != 0:
             problems.append("the sweep failed:\n" + stack.log("steerctl") + stack.log("steerd"))
         reasons = 0
         for board, panel, target in open_queries:

@@ -60,7 +60,7 @@ PUSH = [
     stat("Refused by the gateway", "1 if the gateway's last answer to this experiment was a refusal.", "none",
          ["push_failure_time_seconds{@} > bool push_time_seconds{@}"], w=6, h=7,
          words={0: ("no", "green"), 1: ("yes", "red")}),
-    graph("Pushes that failed", "Counted by steerctl, seen at its own scrape endpoint only (job steerctl).", "ops",
+    graph("Pushes", "Counted by steerctl, seen at its own scrape endpoint only (job steerctl).", "ops",
           [('rate(steer_push_total{instance=~"$instance",job=~"$job|steerctl",result="failed"}[$__rate_interval])', "failed"),
            ('rate(steer_push_total{instance=~"$instance",job=~"$job|steerctl",result="ok"}[$__rate_interval])', "ok")], w=6),
     graph("Calls tried again", "Retries by method and status.", "ops",
