@@ -182,7 +182,9 @@ TEST(Gateway, ARealPushgatewayTakesOurGroups) {
   }
   std::string address = absl::StrCat("--web.listen-address=127.0.0.1:", port);
   std::string level = "--log.level=error";
-  char* argv[] = {const_cast<char*>(program), address.data(), level.data(), nullptr};
+  // Debian's default keeps what was pushed in /var/lib, for every later start.
+  std::string memory = "--persistence.file=";
+  char* argv[] = {const_cast<char*>(program), address.data(), level.data(), memory.data(), nullptr};
   pid_t pid = 0;
   ASSERT_EQ(posix_spawn(&pid, program, nullptr, nullptr, argv, environ), 0);
   std::string url = absl::StrCat("http://127.0.0.1:", port);

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Runs a planted sweep under real Prometheus and Pushgateway and evaluates every query of every panel and rule: none may fail or stay empty.
+
+    live_test.py SOURCE_FOLDER BUILD_FOLDER
+"""
+import json
+import pathlib
+import re
+import sys
+import time
+
+import standins
+from stack import Stack, fill
+
+
+def main():
+    source, binaries = pathlib.Path(sys.argv[1]), sys.argv[2]
+    boards = [json.loads(p.read_text()) for p in sorted((source / "deploy/grafana/dashboards").glob("*.json"))]
+    with Stack(source, binaries) as stack:
+        stack.bring_up()
+        sweep = stack.start_sweep()
+        open_queries = [(board, panel, target) for board in boards for panel in board["panels"] for target in panel.get("targets", [])]
+        total, problems, ended = len(open_queries), [], None
+        while open_queries and not problems:
+            time.sleep(0.5)
+            filled = {board["uid"]: stack.variables(board) for board in boards}
+            left = []
+            for board, panel, target in open_queries:
+                try:
+                    data = stack.api("query", query=fill(target["expr"], filled[board["uid"]]))
+                except RuntimeError as error:
+                    problems.append("%s: %s: %s: %s" % (board["title"], panel["title"], target["expr"], error))
+                    continue
+                if not any(s["value"][1] != "NaN" for s in data["result"]):
+                    left.append((board, panel, target))
+            open_queries = left
+            if ended is None and sweep.poll() is not None:
+                ended = time.time()
+            if ended is not None and time.time() > ended + 5:
+                break
+        if sweep.wait(120) != 0:
+            problems.append("the sweep failed:\n" + stack.log("steerctl") + stack.log("steerd"))
+        reasons = 0
+        for board, panel, target in open_queries:
+            if panel["title"] in standins.EMPTY:
+                reasons += 1
+            else:
+                problems.append("%s: %s is empty: %s" % (board["title"], panel["title"], target["expr"]))
+        rules = check_rules(stack, problems)
+        fed = sorted(set().union(*(page.added for page in stack.pages.values())))
+    print("%d queries (%d empty with a reason), %d rules" % (total, reasons, rules))
+    print("stand-ins: " + " ".join(fed))
+    kept = {key.split("{")[0] for key in {**standins.SERVER, **standins.PUSHED}}
+    print("no longer needed in standins.py: " + (" ".join(sorted(kept - set(fed))) or "none"))
+    print("\n".join(problems))
+    return 1 if problems else 0
+
+
+def check_rules(stack, problems):
+    rules = [rule for group in stack.api("rules")["groups"] for rule in group["rules"]]
+    names = set(stack.api("label/__name__/values"))
+    for rule in rules:
+        if rule["health"] != "ok":
+            problems.append("rule %s: %s %s" % (rule["name"], rule["health"], rule.get("lastError", "")))
+        if rule["type"] == "recording":
+            if rule["name"] not in names:
+                problems.append("rule %s recorded nothing" % rule["name"])
+            continue
+        # An alert is empty when all is well; what it looks at must be there.
+        for name in re.findall(r"\b(?:[a-z_]+:)?(?:steer|process|push|grpc)_[a-z_0-9]+(?::\w+)?", re.sub(r'"[^"]*"', "", rule["query"])):
+            if name not in names:
+                problems.append("alert %s looks at %s, which nothing exports" % (rule["name"], name))
+        if rule["state"] == "firing":
+            problems.append("alert %s fires in a good run" % rule["name"])
+    return len(rules)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
