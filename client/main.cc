@@ -1,5 +1,9 @@
 // steerctl: runs pre-registered experiments against steerd. README.md follows one from plan to
 // verdict.
 #include "client/commands/app.h"
+#include "common/core_dumps.h"
 
-int main(int argc, char** argv) { return steer::SteerctlMain(argc, argv); }
+int main(int argc, char** argv) {
+  steer::ForbidCoreDumps();
+  return steer::SteerctlMain(argc, argv);
+}

@@ -52,9 +52,16 @@ int NoPassPhrase(char*, int, int, void* asked) {
 
 absl::StatusOr<Certificate> FirstCertificate(absl::string_view flag, const std::string& file,
                                              const std::string& pem) {
-  Certificate certificate(PEM_read_bio_X509(Memory(pem).get(), nullptr, nullptr, nullptr));
+  const Bio bio = Memory(pem);
+  Certificate certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   ERR_clear_error();
   if (certificate == nullptr) return Bad(flag, file, "holds no certificate that can be read");
+  // The rest of the chain: a file that is being written may end inside a certificate.
+  while (Certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) != nullptr) {
+  }
+  const bool end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (!end) return Bad(flag, file, "holds a certificate that cannot be read");
   return certificate;
 }
 

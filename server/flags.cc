@@ -19,6 +19,8 @@ constexpr int kUsageExit = 64;
 struct Raw {
   double drain_seconds = 60;
   double max_call_seconds = 6 * 3600;
+  double max_connection_age = 3600;
+  double max_connection_idle = 600;
 };
 
 void AddModelFlags(CLI::App* app, SteerdFlags* f) {
@@ -82,11 +84,12 @@ void AddServiceFlags(CLI::App* app, SteerdFlags* f, Raw* raw) {
   app->add_flag("--allow-edited-text", s.allow_edited_text,
                 "Generate also returns the text of rows with an intervention");
   app->add_flag("--reflection", f->rpc.reflection, "Serve gRPC reflection");
-  app->add_option("--audit-log", f->audit_log, "Append one JSON line a call; no text")
+  app->add_option("--audit-log", f->audit_log,
+                  "Append one JSON line a call, chained by hashes (steerctl audit verify); no text")
       ->type_name("FILE");
 }
 
-void AddListenFlags(CLI::App* app, SteerdFlags* f) {
+void AddListenFlags(CLI::App* app, SteerdFlags* f, Raw* raw) {
   ListenOptions& l = f->rpc.listen;
   app->add_option("--listen", l.address, "host:port, [v6]:port or unix:/path; port 0: any")
       ->capture_default_str();
@@ -97,7 +100,18 @@ void AddListenFlags(CLI::App* app, SteerdFlags* f) {
   app->add_option("--tls-client-ca", l.tls_client_ca,
                   "Require client certificates of this authority, PEM")
       ->type_name("FILE");
-  app->add_flag("--insecure", l.insecure, "Allow plain text beyond loopback");
+  app->add_option("--tokens-file", l.tokens_file,
+                  "Who may call: lines \"ROLE SHA256-OF-TOKEN NAME\", read again when they change")
+      ->type_name("FILE");
+  app->add_flag("--insecure", l.insecure, "Listen beyond loopback without TLS or tokens");
+  app->add_option("--max-connection-age", raw->max_connection_age,
+                  "Seconds after which a connection is replaced; its calls go on; 0: never")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app->add_option("--max-connection-idle", raw->max_connection_idle,
+                  "Seconds after which a connection without calls is closed; 0: never")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
   app->add_option("--port-file", f->port_file,
                   "Written as JSON with the bound ports once the server is serving")
       ->type_name("FILE");
@@ -127,7 +141,7 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
   app.set_version_flag("--version", std::string("steerd ") + STEER_VERSION);
   AddModelFlags(&app, &flags);
   AddServiceFlags(&app, &flags, &raw);
-  AddListenFlags(&app, &flags);
+  AddListenFlags(&app, &flags, &raw);
   try {
     app.parse(argc, argv);
     if (!flags.healthcheck && flags.model.empty()) {
@@ -141,6 +155,8 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
   }
   flags.drain = absl::Seconds(raw.drain_seconds);
   flags.rpc.service.max_call = absl::Seconds(raw.max_call_seconds);
+  flags.rpc.max_connection_age = absl::Seconds(raw.max_connection_age);
+  flags.rpc.max_connection_idle = absl::Seconds(raw.max_connection_idle);
   return parsed;
 }
 

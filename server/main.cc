@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/core_dumps.h"
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/status_macros.h"
@@ -63,7 +64,10 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   }
   std::unique_ptr<AuditLog> audit;
   if (!flags.audit_log.empty()) {
-    STEER_ASSIGN_OR_RETURN(audit, AuditLog::Open(flags.audit_log));
+    STEER_ASSIGN_OR_RETURN(audit, AuditLog::Open(flags.audit_log, [&metrics](bool written) {
+                             metrics.AuditRecorded(written);
+                           }));
+    spdlog::info("audit log {}: head {}", flags.audit_log, audit->head());
   }
   STEER_RETURN_IF_ERROR(MakeFolders(flags.store));
   std::vector<std::string> warnings;
@@ -98,6 +102,7 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   if (!server->Drain(flags.drain)) spdlog::warn("calls were cancelled at the end of the drain");
   server->Shutdown();
   engine.reset();
+  if (audit != nullptr) spdlog::info("audit log {}: head {}", flags.audit_log, audit->head());
   spdlog::info("stopped");
   return absl::OkStatus();
 }
@@ -107,6 +112,7 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
 
 int main(int argc, char** argv) {
   steer::EnsurePassiveOpenMp(argv);
+  steer::ForbidCoreDumps();  // after the program has started itself anew through /proc
   const steer::ParsedFlags parsed = steer::ParseFlags(argc, argv);
   if (parsed.exit_code) return *parsed.exit_code;
   absl::Status status;

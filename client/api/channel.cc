@@ -10,7 +10,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/api/token_interceptor.h"
+#include "common/bearer_token.h"
 #include "common/errors.h"
+#include "common/net_address.h"
 #include "common/status_macros.h"
 #include "common/tls_files.h"
 
@@ -68,7 +71,16 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions&
     credentials = grpc::SslCredentials(ssl);
     if (!options.server_name.empty()) arguments.SetSslTargetNameOverride(options.server_name);
   }
-  return grpc::CreateCustomChannel(options.server, credentials, arguments);
+  if (options.token_file.empty()) {
+    return grpc::CreateCustomChannel(options.server, credentials, arguments);
+  }
+  if (!UsesTls(options) && !IsLoopback(options.server)) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "TOKEN_IN_PLAIN_TEXT",
+                     absl::StrCat("--token-file: the token would reach ", options.server,
+                                  " in plain text; give --tls or --tls-ca as well"));
+  }
+  STEER_ASSIGN_OR_RETURN(const std::string token, ReadTokenFile(options.token_file));
+  return ChannelWithToken(options.server, credentials, arguments, token);
 }
 
 }  // namespace steer

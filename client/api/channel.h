@@ -20,13 +20,16 @@ struct ChannelOptions {
   std::string ca_file;           // empty: the system's roots
   std::string certificate_file;  // client certificate; needs key_file
   std::string key_file;
+  std::string token_file;   // bearer token (common/bearer_token.h); empty: none
   std::string server_name;  // name to expect in the certificate; empty: the host
 };
 
 // True if `tls` is set or any of the paths is given.
 bool UsesTls(const ChannelOptions& options);
 
-// Does not connect yet. INVALID_ARGUMENT names the flag that is wrong; file errors name the path.
+// Does not connect yet. Files are read here and not again: a client that is to use new ones opens a
+// new channel. A token is only sent through TLS or to a loopback address; otherwise INVALID_ARGUMENT
+// (TOKEN_IN_PLAIN_TEXT). INVALID_ARGUMENT names the flag that is wrong; file errors name the path.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions& options);
 
 }  // namespace steer

@@ -43,6 +43,8 @@ int Parse(int argc, char** argv) {
   RegisterDirections(&app, &context);
   RegisterModel(&app, &context);
   RegisterDoctor(&app, &context);
+  RegisterToken(&app, &context);
+  RegisterAudit(&app, &context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

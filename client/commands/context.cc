@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/api/tls_fault.h"
 #include "client/report/summary.h"
+#include "common/bearer_token.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
 
@@ -39,6 +40,11 @@ void AddServerFlags(CLI::App* command, Context* context) {
                    "Name to expect in the server's certificate")
       ->group(group);
   command
+      ->add_option("--token-file", context->channel.token_file,
+                   "File with the token that the server asks for")
+      ->envname("STEER_TOKEN_FILE")
+      ->group(group);
+  command
       ->add_option_function<double>(
           "--patience",
           [context](const double& seconds) {
@@ -63,6 +69,9 @@ void AddJsonFlag(CLI::App* command, Context* context) {
 absl::StatusOr<std::unique_ptr<Client>> MakeClient(
     const Context& context, const std::function<void(ClientOptions*)>& customise) {
   STEER_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, OpenChannel(context.channel));
+  if (ReadableByOthers(context.channel.token_file)) {
+    Say(context, absl::StrCat("any user of this machine may read ", context.channel.token_file));
+  }
   ClientOptions options;
   options.patience = absl::Seconds(context.patience_seconds);
   options.stall = absl::Seconds(context.stall_seconds);

@@ -34,7 +34,7 @@ struct Context {
   std::function<int()> action;
 };
 
-// Adds --server, --tls-*, --patience and --stall-timeout.
+// Adds --server, --tls-*, --token-file, --patience and --stall-timeout.
 void AddServerFlags(CLI::App* command, Context* context);
 // Adds --json.
 void AddJsonFlag(CLI::App* command, Context* context);

@@ -26,7 +26,10 @@ constexpr ReasonCode kReasons[] = {
     {"LOCK_SERVER_MISMATCH", kExitServer},
     {"NUMERICS_CHANGED", kExitServer},
     {"CELL_CONFLICT", kExitServer},
+    {"AUDIT_LOG_DAMAGED", kExitInput},
+    {"BAD_TOKEN_FILE", kExitInput},
     {"INVALID_ADDRESS", kExitUsage},
+    {"TOKEN_IN_PLAIN_TEXT", kExitUsage},
     {"TLS_FAULT", kExitUnreachable},
 };
 

@@ -17,6 +17,8 @@ void RegisterTokenize(CLI::App* app, Context* context);
 void RegisterDirections(CLI::App* app, Context* context);
 void RegisterModel(CLI::App* app, Context* context);
 void RegisterDoctor(CLI::App* app, Context* context);
+void RegisterToken(CLI::App* app, Context* context);
+void RegisterAudit(CLI::App* app, Context* context);
 
 }  // namespace steer
 

@@ -4,10 +4,20 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "server/rpc/authenticate.h"
 #include "server/rpc/grpc_status.h"
 #include "spdlog/spdlog.h"
 
 namespace steer {
+
+namespace {
+
+AuthFailure AuthFailureOf(const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kPermissionDenied) return AuthFailure::kRole;
+  return ReasonOf(status) == "TOKEN_MISSING" ? AuthFailure::kMissing : AuthFailure::kUnknown;
+}
+
+}  // namespace
 
 Call::Call(ServiceState* state, absl::string_view method, grpc::CallbackServerContext* context)
     : state_(state), method_(method), arrival_(absl::Now()), context_(context) {
@@ -17,10 +27,18 @@ Call::Call(ServiceState* state, absl::string_view method, grpc::CallbackServerCo
   audit_.time = arrival_;
   audit_.method = method_;
   audit_.peer = context->peer();
+  Caller caller;
+  authorised_ = Authorise(state->tokens.get(), method, context->client_metadata(), &caller);
+  audit_.token = std::move(caller.token);
+  audit_.certificate = CertificateSubject(context->auth_context().get());
 }
 
 absl::Status Call::Start(size_t request_bytes, bool transfer) {
   state_->metrics->CallStarted(method_);
+  if (!authorised_.ok()) {
+    state_->metrics->AuthenticationFailed(AuthFailureOf(authorised_));
+    return authorised_;
+  }
   const int64_t limit = state_->options.max_request_bytes;
   if (static_cast<int64_t>(request_bytes) > limit) {
     state_->metrics->Rejected(Rejection::kTooLarge);

@@ -28,7 +28,7 @@ class Call : public std::enable_shared_from_this<Call> {
  public:
   Call(ServiceState* state, absl::string_view method, grpc::CallbackServerContext* context);
 
-  // Counts the call and admits it. On error the caller completes the call with it.
+  // Counts the call, refuses a caller who may not make it, and admits it. On error the caller completes the call with it.
   absl::Status Start(size_t request_bytes, bool transfer = false);
 
   ServiceState& state() const { return *state_; }
@@ -61,6 +61,7 @@ class Call : public std::enable_shared_from_this<Call> {
   const absl::Time arrival_;
   const std::shared_ptr<CallControl> control_ = std::make_shared<CallControl>();
   AuditRecord audit_;
+  absl::Status authorised_;  // what the caller's credentials are worth
   absl::Mutex mutex_;
   grpc::CallbackServerContext* context_ ABSL_GUARDED_BY(mutex_);
   absl::Status cause_ ABSL_GUARDED_BY(mutex_);

@@ -3,13 +3,14 @@
 #ifndef STEER_SERVER_RPC_CREDENTIALS_H_
 #define STEER_SERVER_RPC_CREDENTIALS_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "grpcpp/security/credentials.h"
-#include "grpcpp/security/server_credentials.h"
+#include "server/rpc/tls_reload.h"
 
 namespace steer {
 
@@ -18,19 +19,22 @@ struct ListenOptions {
   std::string tls_cert;                     // PEM files; both or neither
   std::string tls_key;
   std::string tls_client_ca;  // clients must show a certificate of this authority
-  bool insecure = false;      // plain text beyond loopback
+  std::string tokens_file;    // who may call, see tokens_file.h; empty: everyone
+  bool insecure = false;      // beyond loopback without TLS or tokens
 };
 
-// True for 127.0.0.0/8, localhost, ::1 and Unix sockets.
-bool IsLoopback(absl::string_view address);
+// INVALID_ARGUMENT naming the flag: a malformed address, authorities without a certificate, tokens
+// in plain text beyond loopback, or a non-loopback address without TLS and tokens, unless it is
+// `insecure`: then a warning is logged.
+absl::Status CheckListen(const ListenOptions& options);
 
-// INVALID_ARGUMENT naming the flag: a malformed address, half a TLS pair, a plain non-loopback
-// address without `insecure`. Errors of files name them.
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
-    const ListenOptions& options);
+// Null for plain text. INVALID_ARGUMENT naming the flag and the file. `on_reload` as in TlsReloader.
+absl::StatusOr<std::shared_ptr<TlsReloader>> OpenTlsFiles(const ListenOptions& options,
+                                                          std::function<void(bool)> on_reload);
 
 // What a health probe on the same machine uses to reach a server with these options. It asks for
-// one word and sends nothing, so it does not check the certificate's name.
+// one word and sends nothing, so it does not check the certificate's name. Where clients need a
+// certificate it shows `tls_cert`: a probe may name another pair than the server's.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeProbeCredentials(
     const ListenOptions& options);
 

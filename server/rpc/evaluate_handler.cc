@@ -2,6 +2,7 @@
 #include <set>
 #include <utility>
 
+#include "common/digest.h"
 #include "common/status_macros.h"
 #include "server/rpc/handlers.h"
 #include "server/rpc/prepare.h"
@@ -156,6 +157,11 @@ absl::Status HandleEvaluate(const std::shared_ptr<EvaluateStream>& stream,
                                request.refusal_token_ids().end());
   if (job.refusal_token_ids.empty()) job.refusal_token_ids = facts.refusal_token_ids;
   std::sort(job.refusal_token_ids.begin(), job.refusal_token_ids.end());
+  audit.readout = request.readout();  // FindReadout knows it: not the caller's own words
+  audit.digests["phrases"] = job.readout->digest();
+  Sha256 ids;
+  for (const int32_t id : job.refusal_token_ids) ids.Field(static_cast<uint64_t>(id));
+  audit.digests["refusal_ids"] = ids.Hex();
   job.decode_full_window = request.decode_full_window();
 
   STEER_ASSIGN_OR_RETURN(const JobCost cost, engine.Cost(job));

@@ -49,6 +49,20 @@ void SetBuilderOptions(const RpcServerOptions& options, grpc::ServerBuilder* bui
   // Streams beyond the limit wait in the client without a word; ours must be refused by admission.
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                               options.service.max_concurrent_calls + 64);
+  const auto milliseconds = [](absl::Duration d) {
+    return static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(d), INT32_MAX));
+  };
+  if (options.max_connection_age > absl::ZeroDuration()) {
+    builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                                milliseconds(options.max_connection_age));
+    // No accepted call is cut: it has as long as the longest call may take.
+    builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                                milliseconds(options.service.max_call + options.service.linger));
+  }
+  if (options.max_connection_idle > absl::ZeroDuration()) {
+    builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                                milliseconds(options.max_connection_idle));
+  }
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
   if (!options.reflection) builder->SetOption(std::make_unique<WithoutReflection>());
   // Two servers on one port would each get some of the connections.
@@ -62,16 +76,28 @@ RpcServer::RpcServer(RpcServerOptions options, Metrics* metrics, AuditLog* audit
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions options,
                                                             Metrics* metrics, AuditLog* audit) {
-  STEER_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
-                         MakeServerCredentials(options.listen));
+  STEER_RETURN_IF_ERROR(CheckListen(options.listen));
+  if (options.reflection && !options.listen.tokens_file.empty()) {
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, "BAD_FLAG",
+        "--reflection: cannot be asked for a token; leave it out beside --tokens-file");
+  }
   // Process-wide switches of gRPC, read by BuildAndStart.
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   std::unique_ptr<RpcServer> server(new RpcServer(std::move(options), metrics, audit));
+  const ListenOptions& listen = server->options_.listen;
+  STEER_ASSIGN_OR_RETURN(server->tls_,
+                         OpenTlsFiles(listen, [metrics](bool ok) { metrics->TlsReloaded(ok); }));
+  if (!listen.tokens_file.empty()) {
+    STEER_ASSIGN_OR_RETURN(server->state_.tokens, TokensFile::Open(listen.tokens_file));
+  }
+  server->credentials_ = server->tls_ == nullptr ? grpc::InsecureServerCredentials()
+                                                 : ReloadingCredentials(server->tls_);
   server->service_ = std::make_unique<SteerServiceImpl>(&server->state_);
   grpc::ServerBuilder builder;
   SetBuilderOptions(server->options_, &builder);
-  builder.AddListeningPort(server->options_.listen.address, credentials, &server->port_);
+  builder.AddListeningPort(listen.address, server->credentials_, &server->port_);
   builder.RegisterService(server->service_.get());
   server->server_ = builder.BuildAndStart();
   // For a Unix socket gRPC reports port 1.
@@ -132,6 +158,8 @@ void RpcServer::Watch() {
     UpdateHealth();
     mutex_.Unlock();
     state_.calls.Expire(absl::Now());
+    if (tls_ != nullptr) tls_->Poll();
+    if (state_.tokens != nullptr) state_.tokens->Poll();
     mutex_.Lock();
   }
 }

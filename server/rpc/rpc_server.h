@@ -24,7 +24,13 @@ class SteerServiceImpl;
 struct RpcServerOptions {
   ListenOptions listen;
   ServiceOptions service;
+  // Also INVALID_ARGUMENT with a tokens file: health alone is open.
   bool reflection = false;
+  // A connection is asked to end at this age (give or take a tenth) and its calls go on; none: 0.
+  // It is what bounds how long a peer keeps a certificate that is no longer trusted.
+  absl::Duration max_connection_age = absl::Hours(1);
+  // One without calls is closed after this long; none: 0.
+  absl::Duration max_connection_idle = absl::Minutes(10);
   // Health turns to NOT_SERVING when the engine's heartbeat is older.
   absl::Duration stale_heartbeat = absl::Seconds(30);
   // How often heartbeat and overdue calls are looked at.
@@ -59,6 +65,8 @@ class RpcServer {
 
   const RpcServerOptions options_;
   ServiceState state_;
+  std::shared_ptr<TlsReloader> tls_;                      // null for plain text
+  std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC calls it as long as server_ lives
   std::unique_ptr<SteerServiceImpl> service_;
   std::unique_ptr<grpc::Server> server_;  // after service_, which it calls
   int port_ = 0;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/time/time.h"
@@ -11,6 +12,7 @@
 #include "server/rpc/call_table.h"
 #include "server/rpc/edge_pool.h"
 #include "server/rpc/fit_requests.h"
+#include "server/rpc/tokens_file.h"
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/metrics.h"
 
@@ -47,6 +49,7 @@ struct ServiceState {
   const ServiceOptions options;
   Metrics* const metrics;
   AuditLog* const audit;                 // may be null
+  std::unique_ptr<TokensFile> tokens;    // set before the server listens; null: everyone may call
   std::atomic<Engine*> engine{nullptr};  // set before calls.Open()
   CallTable calls;
   FitRequests fit_requests;

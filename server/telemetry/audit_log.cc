@@ -1,20 +1,71 @@
 #include "server/telemetry/audit_log.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "absl/time/clock.h"
+#include "common/audit_chain.h"
 #include "common/errors.h"
 #include "common/json.h"
+#include "common/status_macros.h"
 #include "spdlog/spdlog.h"
 
 namespace steer {
+namespace {
 
-std::string AuditLine(const AuditRecord& record) {
+// What is read of an existing file: longer than any line and the piece of one behind it.
+constexpr int64_t kTailBytes = 1 << 20;
+
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+absl::Status Unavailable(const std::string& path, absl::string_view reason,
+                         absl::string_view what) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, reason,
+                   absl::StrCat("audit log '", path, "': ", what));
+}
+
+// The end of the file, at most kTailBytes; whole if `*whole`.
+std::string ReadTail(int fd, bool* whole) {
+  struct stat facts = {};
+  if (fstat(fd, &facts) != 0) return "";
+  const int64_t from = std::max<int64_t>(0, facts.st_size - kTailBytes);
+  *whole = from == 0;
+  std::string tail(static_cast<size_t>(facts.st_size - from), '\0');
+  const ssize_t got = pread(fd, tail.data(), tail.size(), from);
+  tail.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  return tail;
+}
+
+bool WriteAll(int fd, absl::string_view bytes) {
+  ssize_t written;
+  do {
+    written = write(fd, bytes.data(), bytes.size());
+  } while (written < 0 && errno == EINTR);
+  if (written == static_cast<ssize_t>(bytes.size())) return true;
+  // Part of a line (the disk is full): taken back where that is allowed.
+  if (written > 0) {
+    const off_t end = lseek(fd, 0, SEEK_END);
+    if (end < written || ftruncate(fd, end - written) != 0) {
+      spdlog::error("audit log: a line that was cut off cannot be taken back");
+    }
+    errno = ENOSPC;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string AuditObject(const AuditRecord& record) {
   OrderedJson line;
-  line["time"] = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", record.time, absl::UTCTimeZone());
+  line["time"] = TimeText(record.time);
   line["method"] = record.method;
   const auto add = [&line](const char* key, const std::string& value) {
     if (!value.empty()) line[key] = value;
@@ -23,41 +74,122 @@ std::string AuditLine(const AuditRecord& record) {
   add("plan_digest", record.plan_digest);
   add("set_id", record.set_id);
   add("peer", record.peer);
+  add("token", record.token);
+  add("certificate", record.certificate);
   add("purpose", record.purpose);
+  add("readout", record.readout);
+  if (!record.digests.empty()) line["digests"] = record.digests;
   if (record.validate_only) line["validate_only"] = true;
   if (!record.counts.empty()) line["counts"] = record.counts;
   if (!record.interventions.empty()) line["interventions"] = record.interventions;
   line["code"] = record.code;
   add("reason", record.reason);
   line["seconds"] = record.seconds;
-  // Replace rather than throw: `peer` comes from the transport.
-  return line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+  // Replace rather than throw: `peer` and `certificate` come from the transport.
+  return line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
-absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path) {
-  const int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    return MakeError(
-        absl::StatusCode::kFailedPrecondition, "AUDIT_LOG_UNAVAILABLE",
-        absl::StrCat("cannot append to the audit log '", path, "': ", std::strerror(errno)));
+absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path,
+                                                         std::function<void(bool)> on_record) {
+  std::unique_ptr<AuditLog> log(new AuditLog(path, std::move(on_record)));
+  absl::MutexLock lock(&log->mutex_);
+  log->head_ = kAuditChainStart;
+  STEER_RETURN_IF_ERROR(log->Attach());
+  return log;
+}
+
+AuditLog::~AuditLog() {
+  absl::MutexLock lock(&mutex_);
+  if (fd_ >= 0) close(fd_);
+}
+
+absl::Status AuditLog::Attach() {
+  // First: our own lock would refuse us.
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+  const int fd = open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+  struct stat facts = {};
+  if (fd >= 0 && (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))) {
+    close(fd);
+    return Unavailable(path_, "AUDIT_LOG_UNAVAILABLE", "is not a file");
   }
-  return std::unique_ptr<AuditLog>(new AuditLog(path, fd));
+  if (fd < 0) {
+    return Unavailable(path_, "AUDIT_LOG_UNAVAILABLE",
+                       absl::StrCat("cannot be opened for appending: ", std::strerror(errno)));
+  }
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    close(fd);
+    return Unavailable(path_, "AUDIT_LOG_IN_USE", "another server writes it");
+  }
+  bool whole = true;
+  const std::string tail = ReadTail(fd, &whole);
+  const size_t last_end = tail.rfind('\n');
+  const absl::string_view piece =
+      absl::string_view(tail).substr(last_end == std::string::npos ? 0 : last_end + 1);
+  absl::optional<AuditLink> last;
+  if (last_end != std::string::npos) {
+    const size_t begin = last_end == 0 ? std::string::npos : tail.rfind('\n', last_end - 1);
+    const size_t first = begin == std::string::npos ? 0 : begin + 1;
+    last = ReadAuditLink(absl::string_view(tail).substr(first, last_end - first));
+  }
+  if ((last_end != std::string::npos || !whole) && !last) {
+    close(fd);
+    return Unavailable(path_, "AUDIT_LOG_DAMAGED",
+                       "its last line is not as a server wrote it; keep it aside under another "
+                       "name (`steerctl audit verify` names the first bad line)");
+  }
+  fd_ = fd;
+  if (last) head_ = last->hash;
+  if (piece.empty()) return absl::OkStatus();
+  if (!WriteAll(fd_, "\n")) {
+    return Unavailable(path_, "AUDIT_LOG_UNAVAILABLE", "cannot be appended to: is the disk full?");
+  }
+  // The line may be whole but for its end.
+  const absl::optional<AuditLink> link = ReadAuditLink(piece);
+  if (link && link->previous == head_) {
+    head_ = link->hash;
+    return absl::OkStatus();
+  }
+  spdlog::warn(
+      "audit log '{}': its last line was cut off after {} bytes; a line that says so "
+      "follows it",
+      path_, piece.size());
+  return Append(TornAuditObject(piece, TimeText(absl::Now())));
 }
 
-AuditLog::~AuditLog() { close(fd_); }
+absl::Status AuditLog::Append(absl::string_view object) {
+  std::string head = head_;
+  const std::string line = absl::StrCat(SealAuditLine(object, &head), "\n");
+  if (!WriteAll(fd_, line)) {
+    return Unavailable(path_, "AUDIT_LOG_UNAVAILABLE", std::strerror(errno == 0 ? ENOSPC : errno));
+  }
+  head_ = std::move(head);
+  return absl::OkStatus();
+}
+
+bool AuditLog::StillAtPath() const {
+  struct stat open_file = {}, at_path = {};
+  return fstat(fd_, &open_file) == 0 && stat(path_.c_str(), &at_path) == 0 &&
+         open_file.st_ino == at_path.st_ino && open_file.st_dev == at_path.st_dev;
+}
 
 void AuditLog::Write(const AuditRecord& record) {
-  const std::string line = AuditLine(record);
-  absl::MutexLock lock(&mutex_);
-  ssize_t written;
-  do {
-    written = write(fd_, line.data(), line.size());
-  } while (written < 0 && errno == EINTR);
-  const bool failed = written != static_cast<ssize_t>(line.size());
-  if (failed && !failing_) {
-    spdlog::error("audit log '{}': {}", path_, written < 0 ? std::strerror(errno) : "disk full");
+  const std::string object = AuditObject(record);
+  absl::Status status;
+  {
+    absl::MutexLock lock(&mutex_);
+    // After a failed write the file's end is looked at anew, as after a crash.
+    if (failing_ || !StillAtPath()) status = Attach();
+    if (status.ok()) status = Append(object);
+    if (!status.ok() && !failing_) spdlog::error("{}", std::string(status.message()));
+    failing_ = !status.ok();
   }
-  failing_ = failed;
+  if (on_record_) on_record_(status.ok());
+}
+
+std::string AuditLog::head() const {
+  absl::MutexLock lock(&mutex_);
+  return head_;
 }
 
 }  // namespace steer

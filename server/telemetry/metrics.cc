@@ -108,6 +108,9 @@ struct Metrics::Families {
   std::map<std::string, MethodMetrics> methods;  // fixed after construction
 
   std::array<Counter*, kRejections.size()> rejections = {};
+  std::array<Counter*, 3> auth_failures = {};
+  std::array<Counter*, 2> tls_reloads = {};
+  std::array<Counter*, 2> audit_records = {};
   std::array<Counter*, kRowKinds.size()> rows = {};
   std::array<Counter*, kStepKinds.size()> steps = {};
   std::array<Counter*, kStepKinds.size()> step_rows = {};
@@ -160,6 +163,15 @@ Metrics::Metrics(absl::string_view service, absl::Span<const MethodName> methods
   };
   counters("steer_admission_rejections_total", "Calls turned away before any work.", "reason",
            kRejections, &f.rejections);
+  const std::array<const char*, 3> failures = {"missing", "unknown", "role"};
+  counters("steer_authentication_failures_total", "Calls turned away for their credentials.",
+           "reason", failures, &f.auth_failures);
+  const std::array<const char*, 2> reloads = {"failed", "ok"};
+  counters("steer_tls_reloads_total", "Changes of the TLS files seen.", "result", reloads,
+           &f.tls_reloads);
+  const std::array<const char*, 2> records = {"failed", "written"};
+  counters("steer_audit_records_total", "Lines of the audit log.", "result", records,
+           &f.audit_records);
   counters("steer_rows_total", "Rows that ended well.", "kind", kRowKinds, &f.rows);
   counters("steer_steps_total", "Forward passes.", "kind", kStepKinds, &f.steps);
   counters("steer_step_rows_total", "Rows that took part, summed over steps.", "kind", kStepKinds,
@@ -199,6 +211,16 @@ Metrics::Metrics(absl::string_view service, absl::Span<const MethodName> methods
 }
 
 Metrics::~Metrics() = default;
+
+void Metrics::AuthenticationFailed(AuthFailure why) {
+  families_->auth_failures[static_cast<size_t>(why)]->Increment();
+}
+
+void Metrics::TlsReloaded(bool ok) { families_->tls_reloads[ok ? 1 : 0]->Increment(); }
+
+void Metrics::AuditRecorded(bool written) {
+  families_->audit_records[written ? 1 : 0]->Increment();
+}
 
 void Metrics::CallStarted(absl::string_view method) {
   MethodMetrics& m = families_->Of(method);

@@ -31,6 +31,9 @@ struct MethodName {
 // Why a call was turned away before any work.
 enum class Rejection { kCallsFull, kTransfersFull, kLoading, kDraining, kTooLarge };
 
+// Why a caller was turned away.
+enum class AuthFailure { kMissing, kUnknown, kRole };
+
 class Metrics final : public EngineObserver {
  public:
   // `service` is the full name for the label grpc_service; `methods` are initialised to 0.
@@ -43,6 +46,10 @@ class Metrics final : public EngineObserver {
   // Ends what CallStarted began.
   void CallHandled(absl::string_view method, absl::StatusCode code, absl::Duration took);
   void Rejected(Rejection reason);
+
+  void AuthenticationFailed(AuthFailure why);
+  void TlsReloaded(bool ok);
+  void AuditRecorded(bool written);
 
   // State of the process.
   void SetModel(absl::string_view name, absl::string_view family, absl::string_view device,

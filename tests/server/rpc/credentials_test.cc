@@ -1,23 +1,10 @@
 #include "server/rpc/credentials.h"
 
-#include <cstdlib>
-
-#include "common/files.h"
 #include "server/rpc/health_probe.h"
-#include "tests/server/rpc/service_fixture.h"
+#include "tests/server/rpc/tls_fixture.h"
 
 namespace steer {
 namespace {
-
-TEST(IsLoopbackTest, Addresses) {
-  for (const char* yes : {"127.0.0.1:1", "127.9.8.7:0", "localhost:50051", "[::1]:5", "unix:/x"}) {
-    EXPECT_TRUE(IsLoopback(yes)) << yes;
-  }
-  for (const char* no : {"0.0.0.0:1", "[::]:1", "10.0.0.1:2", "127.evil.example:1", "example.org:1",
-                         "::1:5", "127.0.0.1", ""}) {
-    EXPECT_FALSE(IsLoopback(no)) << no;
-  }
-}
 
 ListenOptions At(const std::string& address) {
   ListenOptions options;
@@ -25,55 +12,53 @@ ListenOptions At(const std::string& address) {
   return options;
 }
 
-TEST(MakeServerCredentialsTest, RefusesWithTheFlagsName) {
-  EXPECT_TRUE(MakeServerCredentials(At("127.0.0.1:0")).ok());
+TEST(CheckListenTest, RefusesWithTheFlagsName) {
+  EXPECT_TRUE(CheckListen(At("127.0.0.1:0")).ok());
   for (const char* bad :
        {"", "nohost", ":5", "127.0.0.1:99999", "127.0.0.1:x", "[::1:5", "::1:5"}) {
-    const auto refused = MakeServerCredentials(At(bad));
-    ASSERT_FALSE(refused.ok()) << bad;
-    EXPECT_NE(refused.status().message().find("--listen"), std::string::npos);
+    EXPECT_NE(CheckListen(At(bad)).message().find("--listen"), std::string::npos) << bad;
   }
-  ListenOptions open = At("0.0.0.0:0");
-  EXPECT_NE(MakeServerCredentials(open).status().message().find("--insecure"), std::string::npos);
-  open.insecure = true;
-  EXPECT_TRUE(MakeServerCredentials(open).ok());
-  ListenOptions half = At("127.0.0.1:0");
-  half.tls_key = "/nowhere/key.pem";
-  EXPECT_FALSE(MakeServerCredentials(half).ok());
-  half.tls_cert = "/nowhere/cert.pem";
-  EXPECT_NE(MakeServerCredentials(half).status().message().find("/nowhere/cert.pem"),
-            std::string::npos);
   ListenOptions ca = At("127.0.0.1:0");
   ca.tls_client_ca = "/nowhere/ca.pem";
-  EXPECT_NE(MakeServerCredentials(ca).status().message().find("--tls-client-ca"),
-            std::string::npos);
+  EXPECT_NE(CheckListen(ca).message().find("--tls-client-ca"), std::string::npos);
 }
 
-class TlsTest : public ServiceFixture {
- protected:
-  // A self-signed pair, valid for 127.0.0.1: not every machine has a name for it.
-  void MakePair(const std::string& name) {
-    const std::string command =
-        absl::StrCat("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes ",
-                     "-days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout ",
-                     folder_, "/", name, ".key -out ", folder_, "/", name, ".pem 2>/dev/null");
-    if (std::system("command -v openssl > /dev/null") != 0) GTEST_SKIP() << "no openssl command";
-    ASSERT_EQ(std::system(command.c_str()), 0);
-  }
-  std::shared_ptr<grpc::Channel> Secure(const std::string& pair) {
-    grpc::SslCredentialsOptions ssl;
-    ssl.pem_root_certs = *ReadFile(folder_ + "/server.pem");
-    if (!pair.empty()) {
-      ssl.pem_cert_chain = *ReadFile(absl::StrCat(folder_, "/", pair, ".pem"));
-      ssl.pem_private_key = *ReadFile(absl::StrCat(folder_, "/", pair, ".key"));
+// Both TLS and tokens, or --insecure; a token never in plain text, whatever is said.
+TEST(CheckListenTest, BeyondLoopback) {
+  for (const char* address : {"0.0.0.0:0", "[::]:0", "example.org:1"}) {
+    for (const bool tls : {false, true}) {
+      for (const bool tokens : {false, true}) {
+        for (const bool insecure : {false, true}) {
+          ListenOptions options = At(address);
+          if (tls) options.tls_cert = options.tls_key = "/some/file.pem";
+          if (tokens) options.tokens_file = "/some/tokens";
+          options.insecure = insecure;
+          const absl::Status status = CheckListen(options);
+          const bool good = tls ? tokens || insecure : !tokens && insecure;
+          EXPECT_EQ(status.ok(), good) << address << tls << tokens << insecure << status;
+          if (!good) {
+            EXPECT_NE(status.message().find(tokens ? "--tokens-file" : "--insecure"),
+                      std::string::npos)
+                << status;
+          }
+        }
+      }
     }
-    return grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()),
-                               grpc::SslCredentials(ssl));
   }
-  bool Answers(const std::shared_ptr<grpc::Channel>& channel) {
-    return ProbeHealth(channel, "", absl::Seconds(5)).ok();
-  }
-};
+  ListenOptions local = At("127.0.0.1:0");
+  local.tokens_file = "/some/tokens";
+  EXPECT_TRUE(CheckListen(local).ok());
+}
+
+TEST(OpenTlsFilesTest, NamesFlagAndFile) {
+  ListenOptions half = At("127.0.0.1:0");
+  EXPECT_EQ(*OpenTlsFiles(half, nullptr), nullptr);
+  half.tls_key = "/nowhere/key.pem";
+  EXPECT_FALSE(OpenTlsFiles(half, nullptr).ok());
+  half.tls_cert = "/nowhere/cert.pem";
+  EXPECT_NE(OpenTlsFiles(half, nullptr).status().message().find("/nowhere/cert.pem"),
+            std::string::npos);
+}
 
 TEST_F(TlsTest, ServerAndMutual) {
   MakePair("server");

@@ -1,14 +1,20 @@
 #include "server/telemetry/audit_log.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/audit_chain.h"
+#include "common/errors.h"
 #include "common/files.h"
 #include "common/json.h"
 #include "gtest/gtest.h"
@@ -29,43 +35,148 @@ AuditRecord Record() {
 }
 
 TEST(AuditLineTest, LeavesOutWhatIsEmpty) {
-  EXPECT_EQ(AuditLine(Record()),
+  EXPECT_EQ(AuditObject(Record()),
             "{\"time\":\"2023-11-14T22:13:20.123Z\",\"method\":\"Evaluate\",\"request_id\":\"id\","
             "\"peer\":\"ipv4:127.0.0.1:1\",\"counts\":{\"prompts\":3},\"code\":\"OK\","
-            "\"seconds\":0.25}\n");
+            "\"seconds\":0.25}");
   AuditRecord odd = Record();
   odd.peer = "a\xff\n";
-  EXPECT_EQ(AuditLine(odd).find('\n'), AuditLine(odd).size() - 1);
+  EXPECT_EQ(AuditObject(odd).find('\n'), std::string::npos);
 }
 
-TEST(AuditLogTest, LinesOfManyThreadsDoNotMixAndSurviveAReopen) {
-  const std::string path =
-      std::filesystem::temp_directory_path() / absl::StrCat("steer_audit_", getpid(), ".jsonl");
-  std::filesystem::remove(path);
+class AuditLogTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ =
+        std::filesystem::temp_directory_path() / absl::StrCat("steer_audit_", getpid(), ".jsonl");
+    TearDown();
+  }
+  void TearDown() override {
+    std::filesystem::remove(path_);
+    std::filesystem::remove(path_ + ".1");
+  }
+  std::unique_ptr<AuditLog> Open() {
+    auto log = AuditLog::Open(path_, [this](bool written) { ++(written ? written_ : failed_); });
+    EXPECT_TRUE(log.ok()) << log.status();
+    return log.ok() ? *std::move(log) : nullptr;
+  }
+  AuditReport Verified(const std::vector<std::string>& files) {
+    const auto report = VerifyAudit(files);
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.value_or(AuditReport());
+  }
+  void WriteLines(int count) {
+    const auto log = Open();
+    for (int i = 0; i < count; ++i) log->Write(Record());
+    head_ = log->head();
+  }
+  std::string path_, head_;
+  std::atomic<int> written_{0}, failed_{0};
+};
+
+TEST_F(AuditLogTest, LinesOfManyThreadsAreOneChainOverAReopen) {
   for (int open = 0; open < 2; ++open) {
-    auto log = AuditLog::Open(path);
-    ASSERT_TRUE(log.ok()) << log.status();
+    const auto log = Open();
+    ASSERT_NE(log, nullptr);
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&log] {
-        for (int i = 0; i < 50; ++i) (*log)->Write(Record());
+        for (int i = 0; i < 50; ++i) log->Write(Record());
       });
     }
     for (std::thread& thread : threads) thread.join();
+    head_ = log->head();
   }
   struct stat info = {};
-  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
-  const std::vector<std::string> lines = absl::StrSplit(*ReadFile(path), '\n', absl::SkipEmpty());
+  const std::vector<std::string> lines = absl::StrSplit(*ReadFile(path_), '\n', absl::SkipEmpty());
   EXPECT_EQ(lines.size(), 400u);
   for (const std::string& line : lines) EXPECT_TRUE(ParseJson(line).ok());
-  std::filesystem::remove(path);
+  const AuditReport report = Verified({path_});
+  EXPECT_EQ(report.lines, 400);
+  EXPECT_EQ(report.first, kAuditChainStart);
+  EXPECT_EQ(report.head, head_);
+  EXPECT_EQ(written_, 400);
 }
 
-TEST(AuditLogTest, AFileThatCannotBeOpenedIsNamed) {
-  const auto log = AuditLog::Open("/nonexistent/folder/audit.jsonl");
-  ASSERT_FALSE(log.ok());
-  EXPECT_NE(log.status().message().find("/nonexistent/folder/audit.jsonl"), std::string::npos);
+// What kill -9 can leave, byte by byte of the last line.
+TEST_F(AuditLogTest, ALineCutOffByACrashIsKeptAndRecorded) {
+  WriteLines(3);
+  const std::string text = *ReadFile(path_);
+  const size_t last = text.rfind('\n', text.size() - 2) + 1;
+  for (size_t size = last + 1; size <= text.size(); ++size) {
+    std::filesystem::remove(path_);
+    std::ofstream(path_, std::ios::binary) << text.substr(0, size);
+    WriteLines(1);
+    const AuditReport report = Verified({path_});
+    const bool whole = size >= text.size() - 1;
+    EXPECT_EQ(report.torn, whole ? 0 : 1) << size;
+    EXPECT_EQ(report.lines, 4) << size;
+    EXPECT_EQ(report.head, head_);
+    EXPECT_EQ(ReadFile(path_)->substr(0, size), text.substr(0, size));  // nothing is taken away
+  }
+}
+
+TEST_F(AuditLogTest, ACutFirstLine) {
+  ASSERT_TRUE(WriteFileAtomically(path_, "{\"time\":\"2").ok());
+  WriteLines(2);
+  EXPECT_EQ(Verified({path_}).torn, 1);
+}
+
+TEST_F(AuditLogTest, ARenamedFileIsFollowedByANewOneOfTheSameChain) {
+  const auto log = Open();
+  log->Write(Record());
+  log->Write(Record());
+  std::filesystem::rename(path_, path_ + ".1");
+  log->Write(Record());
+  EXPECT_EQ(Verified({path_ + ".1"}).lines, 2);
+  EXPECT_EQ(Verified({path_}).first, Verified({path_ + ".1"}).head);
+  EXPECT_EQ(Verified({path_ + ".1", path_}).lines, 3);
+}
+
+TEST_F(AuditLogTest, ADamagedEndOrAnotherWriterIsRefused) {
+  WriteLines(2);
+  {
+    const auto log = Open();
+    EXPECT_EQ(ReasonOf(AuditLog::Open(path_).status()), "AUDIT_LOG_IN_USE");
+  }
+  const std::string text = *ReadFile(path_);
+  for (const std::string& bad : {text + "junk\n", text.substr(0, text.size() - 2) + "]\n",
+                                 text + std::string(2 << 20, 'x')}) {
+    ASSERT_TRUE(WriteFileAtomically(path_, bad).ok());
+    const auto log = AuditLog::Open(path_);
+    ASSERT_FALSE(log.ok());
+    EXPECT_EQ(ReasonOf(log.status()), "AUDIT_LOG_DAMAGED");
+    EXPECT_NE(log.status().message().find(path_), std::string::npos);
+  }
+}
+
+TEST_F(AuditLogTest, AFullDiskIsCountedAndTheChainGoesOn) {
+  const auto log = Open();
+  log->Write(Record());
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = std::filesystem::file_size(path_) + 50;
+  const auto handler = signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  log->Write(Record());
+  log->Write(Record());
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  signal(SIGXFSZ, handler);
+  EXPECT_EQ(failed_, 2);
+  log->Write(Record());
+  EXPECT_EQ(written_, 2);
+  EXPECT_EQ(Verified({path_}).lines, 2);
+}
+
+TEST_F(AuditLogTest, AFileThatCannotBeOpenedIsNamed) {
+  for (const char* path : {"/nonexistent/folder/audit.jsonl", "/dev/null", "/"}) {
+    const auto log = AuditLog::Open(path);
+    ASSERT_FALSE(log.ok());
+    EXPECT_NE(log.status().message().find(path), std::string::npos);
+  }
 }
 
 }  // namespace
