@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
@@ -13,6 +14,7 @@
 #include "grpcpp/impl/server_builder_plugin.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "server/rpc/replays.h"
 #include "server/rpc/service.h"
 #include "spdlog/spdlog.h"
 
@@ -108,12 +110,17 @@ void RpcServer::UpdateHealth() {
   if (Engine* engine = state_.engine.load(std::memory_order_acquire); engine != nullptr) {
     const absl::Time beat = engine->last_heartbeat();
     state_.metrics->SetHeartbeat(beat);
-    const bool stale = absl::Now() - beat > options_.stale_heartbeat;
-    if (healthy && stale && healthy_) {
+    const absl::Duration limit = std::max(options_.stale_heartbeat, 20 * engine->slowest_step());
+    const bool stale = absl::Now() - beat > limit;
+    const absl::Status sound = engine->health();
+    if (healthy && healthy_ && stale) {
       spdlog::error("the engine has not finished a step for {} s: not serving",
                     absl::ToInt64Seconds(absl::Now() - beat));
     }
-    healthy = healthy && !stale;
+    if (healthy && healthy_ && !sound.ok()) {
+      spdlog::error("{}: not serving", std::string(sound.message()));
+    }
+    healthy = healthy && !stale && sound.ok();
   }
   state_.metrics->SetReady(healthy);
   if (healthy == healthy_) return;
@@ -132,6 +139,8 @@ void RpcServer::Watch() {
     UpdateHealth();
     mutex_.Unlock();
     state_.calls.Expire(absl::Now());
+    state_.replays->fits.Expire();
+    state_.replays->evaluations.Expire();
     mutex_.Lock();
   }
 }
@@ -143,7 +152,11 @@ bool RpcServer::Drain(absl::Duration limit) {
     UpdateHealth();
   }
   state_.calls.BeginDrain();
-  if (state_.calls.AwaitEmpty(limit)) return true;
+  const absl::Time open_until = absl::Now() + std::min(options_.drain_window, limit);
+  if (state_.calls.AwaitEmpty(limit)) {
+    absl::SleepFor(open_until - absl::Now());
+    return true;
+  }
   state_.calls.CancelAll(
       WithRetryDelay(MakeError(absl::StatusCode::kUnavailable, "DRAINING",
                                "the server is shutting down and the call did not end in time"),

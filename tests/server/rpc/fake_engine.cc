@@ -156,6 +156,7 @@ absl::StatusOr<JobCost> FakeEngine::Cost(const EvaluateJob& job) const {
   for (const EvaluateArm& arm : job.arms) cost.rows += static_cast<int64_t>(arm.prompts.size());
   cost.max_generated_tokens = cost.rows * job.decode.max_new_tokens;
   cost.estimated_seconds = 1.5;
+  cost.least_seconds = least_seconds_;
   return cost;
 }
 
