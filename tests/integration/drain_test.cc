@@ -128,6 +128,8 @@ TEST_F(DeviceFailure, EndsTheServerWithItsOwnCodeAndTheRunGoesOnAfterARestart) {
   ASSERT_FALSE(lock.empty());
   CommandResult clean = scenario_.Ctl(scenario_.RunArguments(lock, scenario_.Path("clean")));
   ASSERT_EQ(clean.end.exit_code, 0) << clean.err;
+  EXPECT_THAT(scenario_.Ctl({"doctor", "--output", scenario_.folder()}).out,
+              testing::ContainsRegex("weights [0-9]+ MiB . KV arena [0-9]+ MiB"));
   scenario_.StopServer();
   ASSERT_TRUE(scenario_.StartServer({{"STEER_FAILPOINTS", "engine.device_error=skip@60"}}, flags))
       << scenario_.server_log();
