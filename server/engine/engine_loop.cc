@@ -60,9 +60,16 @@ void EngineLoop::AddCanary() {
       vocabulary_, &canary_, [this](const absl::Status& status) { OnCanary(status); }));
 }
 
+// After idleness, and after a wrong one also beside work: traffic must not keep the server unready.
+bool EngineLoop::CanaryIsDue() const {
+  if (canary_runs_) return false;
+  if (scheduler_.calls().empty()) return absl::Now() - last_work_ >= canary_period_;
+  return absl::Now() - last_canary_ >= canary_period_ && !health().ok();
+}
+
 void EngineLoop::OnCanary(const absl::Status& status) {
   canary_runs_ = false;
-  last_work_ = absl::Now();
+  last_work_ = last_canary_ = absl::Now();
   if (ReasonOf(status) == "STOPPING") return;
   observer_->OnCanary(status.ok());
   absl::MutexLock lock(&mutex_);
@@ -86,7 +93,7 @@ void EngineLoop::Iterate() {
 
 void EngineLoop::Run() {
   while (TakeIncoming() && fatal_.ok()) {
-    if (scheduler_.calls().empty() && absl::Now() - last_work_ >= canary_period_) AddCanary();
+    if (CanaryIsDue()) AddCanary();
     Iterate();
     observer_->OnLoad(static_cast<int64_t>(scheduler_.calls().size()) - canary_runs_,
                       scheduler_.running(), scheduler_.kv_used());

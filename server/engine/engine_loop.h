@@ -61,6 +61,7 @@ class EngineLoop {
   void Beat();
   void Iterate();
   void EndForGood();
+  bool CanaryIsDue() const;
   void AddCanary();
   void OnCanary(const absl::Status& status);
   bool TakeIncoming();
@@ -89,6 +90,7 @@ class EngineLoop {
   bool idle_ = true;
   CanaryReference canary_;
   bool canary_runs_ = false;
+  absl::Time last_canary_ = absl::Now();
   absl::Time last_work_ = absl::Now();  // a step that was not a canary's alone, or a canary's end
   std::map<Call*, absl::Status> failures_;  // of the last step
   absl::Status fatal_;                      // the device is gone

@@ -88,9 +88,10 @@ std::string Table() {
   }
   return absl::StrCat(
       text,
-      "\nEvery row fits where the sum is at most the limit. The table is made by a test, which "
-      "also "
-      "fails where it is no longer true:\n\n"
+      "\nWhere the sum exceeds the limit the model still runs, with a smaller arena, down to one "
+      "row "
+      "of the longest context: steerd chooses one that fits unless `--kv-tokens` is given (0: not "
+      "at all). The table is made by a test, which also fails where it is no longer true:\n\n"
       "    STEER_WRITE_CAPACITY=1 build/release/tests/server/engine/engine_parts_test "
       "--gtest_filter='Capacity.*'\n");
 }

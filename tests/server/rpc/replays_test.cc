@@ -136,8 +136,9 @@ TEST_F(ReplaysTest, FailuresReachThoseThatWaitAndAreNotKept) {
   EXPECT_EQ(ErrorOf(status).reason, "ENGINE_FAILED");
   engine_->FailWith(absl::OkStatus());
   engine_->Block(false);
+  const int before = engine_->jobs_submitted();
   EXPECT_EQ(Evaluate(EvaluateRequestOf(4), &status).back().summary().outcomes(), 4);
-  EXPECT_EQ(engine_->jobs_submitted(), 2);
+  EXPECT_EQ(engine_->jobs_submitted(), before + 1);
 }
 
 TEST_F(ReplaysTest, OtherContentUnderTheIdIsRefusedButContinuationsRun) {
