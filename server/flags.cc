@@ -21,6 +21,9 @@ struct Raw {
   double max_call_seconds = 6 * 3600;
   double max_connection_age = 3600;
   double max_connection_idle = 600;
+  double drain_window_seconds = 0.5;
+  double stale_seconds = 30;
+  double canary_seconds = 30;
 };
 
 void AddModelFlags(CLI::App* app, SteerdFlags* f) {
@@ -56,6 +59,11 @@ void AddModelFlags(CLI::App* app, SteerdFlags* f) {
   app->add_option("--kv-tokens", e.kv_tokens, "Tokens of the KV arena; 0: chosen by the server")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 31))
       ->capture_default_str();
+  app->add_option(
+         "--memory-limit", e.memory_limit,
+         "What weights, KV arena and work space may take: bytes, MiB, GiB, or a share (80%) "
+         "of the device's memory or, on a CPU, of what this process may use")
+      ->type_name("BYTES|PERCENT");
   app->add_option("--cuda-plugin", f->cuda_plugin, "libsteer_cuda.so; default: beside the program");
 }
 
@@ -66,6 +74,17 @@ void AddServiceFlags(CLI::App* app, SteerdFlags* f, Raw* raw) {
   app->add_option("--max-concurrent-calls", s.max_concurrent_calls,
                   "Calls at once; one more is refused")
       ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app->add_option("--queue-calls", s.queue_calls,
+                  "Fit, Evaluate and Generate calls that may wait for their first step")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app->add_option("--queue-tokens", s.queue_tokens,
+                  "Tokens, prompts and what may be generated, of all running calls together")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
+  app->add_option("--queue-bytes", s.queue_bytes, "Bytes of requests of all running calls together")
+      ->check(CLI::Range(int64_t{1} << 10, int64_t{1} << 40))
       ->capture_default_str();
   app->add_option("--max-request-bytes", s.max_request_bytes, "Bytes of a request message")
       ->check(CLI::Range(int64_t{1} << 10, int64_t{1} << 30))
@@ -80,6 +99,19 @@ void AddServiceFlags(CLI::App* app, SteerdFlags* f, Raw* raw) {
   app->add_option("--drain-seconds", raw->drain_seconds,
                   "How long running calls may go on after SIGTERM")
       ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app->add_option("--drain-window-seconds", raw->drain_window_seconds,
+                  "How long the port stays open after SIGTERM at least, saying NOT_SERVING")
+      ->check(CLI::Range(0.0, 60.0))
+      ->capture_default_str();
+  app->add_option("--stale-seconds", raw->stale_seconds,
+                  "Not ready when the engine has finished no step for so long (or 20 times its "
+                  "slowest step, if that is longer)")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str();
+  app->add_option("--canary-seconds", raw->canary_seconds,
+                  "Idle time after which a row of the server's own is computed and compared")
+      ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();
   app->add_flag("--allow-edited-text", s.allow_edited_text,
                 "Generate also returns the text of rows with an intervention");
@@ -154,6 +186,9 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
     parsed.exit_code = app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsageExit;
   }
   flags.drain = absl::Seconds(raw.drain_seconds);
+  flags.rpc.drain_window = absl::Seconds(raw.drain_window_seconds);
+  flags.rpc.stale_heartbeat = absl::Seconds(raw.stale_seconds);
+  flags.engine.canary_period = absl::Seconds(raw.canary_seconds);
   flags.rpc.service.max_call = absl::Seconds(raw.max_call_seconds);
   flags.rpc.max_connection_age = absl::Seconds(raw.max_connection_age);
   flags.rpc.max_connection_idle = absl::Seconds(raw.max_connection_idle);

@@ -1,5 +1,8 @@
 // steerd. Start order: signals, logs, the model's folder, metrics, socket (health NOT_SERVING), store, model, serving.
-// Stop order: health off, drain, server, engine, metrics.
+// Stop order: health off, drain, server, engine, metrics. Exit codes: 0 after a drain, 64 for a mistake on the
+// command line, 1 for a start that failed, 70 for a device that failed for good, 128 + n for a second signal.
+#include <unistd.h>
+
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -41,10 +44,21 @@ absl::Status LoadDevice(const SteerdFlags& flags) {
   return absl::OkStatus();
 }
 
+constexpr int kDeviceFailedExit = 70;  // EX_SOFTWARE of sysexits.h
+// How long calls have to be told so.
+constexpr absl::Duration kLastWords = absl::Seconds(2);
+
 absl::StatusOr<std::unique_ptr<Engine>> LoadModel(const SteerdFlags& flags,
                                                   const ModelLocation& location,
-                                                  DirectionStore* store, Metrics* metrics) {
+                                                  DirectionStore* store, Metrics* metrics,
+                                                  SignalWatch* signals) {
   EngineOptions options = flags.engine;
+  options.device_memory = CudaDeviceMemory();
+  options.on_fatal = [signals](const absl::Status& status) {
+    spdlog::critical("the device has failed and lasts so until the process ends: {}",
+                     std::string(status.message()));
+    signals->Interrupt();
+  };
   options.model_folder = location.folder;
   if (options.model_name.empty()) options.model_name = location.name;
   auto engine = Engine::Create(options, store, metrics);
@@ -84,7 +98,7 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
                location.folder, flags.engine.device);
   // Before any other use of torch: its CUDA hooks latch at first use.
   STEER_RETURN_IF_ERROR(LoadDevice(flags));
-  STEER_ASSIGN_OR_RETURN(engine, LoadModel(flags, location, store.get(), &metrics));
+  STEER_ASSIGN_OR_RETURN(engine, LoadModel(flags, location, store.get(), &metrics, signals));
   const ModelFacts& facts = engine->facts();
   metrics.SetModel(facts.name, facts.family, facts.device, facts.dtype, facts.model_fingerprint);
   signals->Arm();
@@ -98,6 +112,12 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   }
 
   const int number = signals->Wait();
+  if (number == 0) {
+    server->Drain(kLastWords);
+    spdlog::default_logger()->flush();
+    // Not by way of destructors: those of a lost device's memory may hang or throw.
+    _exit(kDeviceFailedExit);
+  }
   spdlog::info("signal {}: draining for at most {} s", number, absl::ToInt64Seconds(flags.drain));
   if (!server->Drain(flags.drain)) spdlog::warn("calls were cancelled at the end of the drain");
   server->Shutdown();

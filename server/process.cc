@@ -55,9 +55,16 @@ void SignalWatch::Arm() {
 
 int SignalWatch::Wait() {
   absl::MutexLock lock(&mutex_);
-  const auto received = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return received_ != 0; };
+  const auto received = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return received_ != 0 || interrupted_;
+  };
   mutex_.Await(absl::Condition(&received));
   return received_;
+}
+
+void SignalWatch::Interrupt() {
+  absl::MutexLock lock(&mutex_);
+  interrupted_ = true;
 }
 
 absl::Status WritePortFile(const std::string& path, int grpc_port, int metrics_port) {

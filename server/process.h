@@ -24,14 +24,17 @@ class SignalWatch {
   // The first signal from now on ends Wait instead of the process. Before, it exits with 128 + n:
   // no call can be running yet.
   void Arm();
-  // Blocks until a signal; a second one exits at once with 128 + n.
+  // Blocks until a signal, or Interrupt (then 0); a second signal exits at once with 128 + n.
   int Wait();
+  // Any thread: the process is to end without a signal.
+  void Interrupt();
 
  private:
   [[noreturn]] void Run();
   absl::Mutex mutex_;
   bool armed_ ABSL_GUARDED_BY(mutex_) = false;
   int received_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool interrupted_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // {"grpc_port": ..., "metrics_port": ..., "pid": ...}, atomically. Ports are 0 where there is none.

@@ -56,6 +56,15 @@ Finding CheckServer(const Context& context, const absl::StatusOr<v1::GetModelRes
   return {"server", false, said, kExitUnreachable};
 }
 
+// The sum that steerd did before it loaded the model.
+std::string DescribeMemory(const v1::MemoryUse& m) {
+  const auto mib = [](int64_t bytes) { return absl::StrCat(bytes >> 20, " MiB"); };
+  return absl::StrCat("weights ", mib(m.weights_bytes()), " + KV arena ", mib(m.kv_arena_bytes()),
+                      " (", m.kv_tokens(), " tokens) + work space ", mib(m.work_bytes()), " = ",
+                      mib(m.weights_bytes() + m.kv_arena_bytes() + m.work_bytes()),
+                      m.limit_bytes() > 0 ? absl::StrCat(" of ", mib(m.limit_bytes())) : "");
+}
+
 Finding Check(const std::string& what, const absl::Status& status, const std::string& good,
               int code) {
   return {what, status.ok(), status.ok() ? good : std::string(status.message()), code};
@@ -75,6 +84,9 @@ int Doctor(const Context& context, const DoctorFlags& flags) {
                                      " on ", model->device(),
                                      ready ? "" : "; it names no fingerprint, readout or control"),
                         kExitServer});
+  }
+  if (model.ok() && model->memory().weights_bytes() > 0) {
+    findings.push_back({"memory", true, DescribeMemory(model->memory())});
   }
   if (!flags.metrics.empty()) {
     findings.push_back(Check("metrics", ProbeMetrics(flags.metrics), flags.metrics, kExitFailure));

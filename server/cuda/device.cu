@@ -25,6 +25,14 @@ cudaError_t RunProbe() {
 }  // namespace
 
 extern "C" int SteerCudaDescribe(char* text, size_t size) {
+  int driver = 0;
+  cudaDriverGetVersion(&driver);
+  if (driver < 13000) {
+    snprintf(text, size,
+             "the NVIDIA driver is missing or too old: it speaks CUDA %d.%d and this build needs 13.0, that is driver 580 or newer", driver / 1000,
+             driver % 1000 / 10);
+    return 1;
+  }
   int count = 0;
   cudaError_t error = cudaGetDeviceCount(&count);
   if (error != cudaSuccess || count == 0) {
@@ -33,12 +41,23 @@ extern "C" int SteerCudaDescribe(char* text, size_t size) {
   }
   cudaDeviceProp properties;
   error = cudaGetDeviceProperties(&properties, 0);
+  if (error == cudaSuccess && properties.major * 10 + properties.minor < 75) {
+    snprintf(text, size, "%s has compute capability %d.%d and this build needs 7.5 (Turing) or newer", properties.name, properties.major,
+             properties.minor);
+    return 1;
+  }
   if (error == cudaSuccess) error = RunProbe();
   if (error != cudaSuccess) {
     snprintf(text, size, "device 0 cannot run this build (%s)", cudaGetErrorString(error));
     return 1;
   }
-  snprintf(text, size, "%s, compute capability %d.%d, %zu MiB", properties.name, properties.major, properties.minor,
-           properties.totalGlobalMem >> 20);
+  snprintf(text, size, "%s, compute capability %d.%d, %zu MiB, driver for CUDA %d.%d", properties.name, properties.major, properties.minor,
+           properties.totalGlobalMem >> 20, driver / 1000, driver % 1000 / 10);
   return 0;
+}
+
+extern "C" size_t SteerCudaMemory() {
+  size_t free = 0;
+  size_t total = 0;
+  return cudaMemGetInfo(&free, &total) == cudaSuccess ? free : 0;
 }

@@ -11,4 +11,9 @@ inline constexpr char kCudaDescribeSymbol[] = "SteerCudaDescribe";
 // and returns 1. Any thread.
 using SteerCudaDescribeFn = int (*)(char* text, size_t size);
 
+inline constexpr char kCudaMemorySymbol[] = "SteerCudaMemory";
+
+// Bytes of device 0 that are free now, before anything of ours is on it; 0 if it does not tell.
+using SteerCudaMemoryFn = size_t (*)();
+
 #endif  // STEER_SERVER_CUDA_PLUGIN_H_

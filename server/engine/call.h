@@ -20,6 +20,11 @@ class Call {
   explicit Call(std::shared_ptr<CallControl> control) : control_(std::move(control)) {}
   virtual ~Call() = default;
   const CallControl& control() const { return *control_; }
+  // A step has run for it.
+  void Started() { control_->started.store(true, std::memory_order_relaxed); }
+
+  // Whether its rows are of Generate: they go before others, see Scheduler.
+  virtual bool Generates() const { return false; }
 
   // The next row to admit; null if there is none now (rows that wait for a reference come later) or
   // ever.

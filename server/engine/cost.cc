@@ -36,12 +36,14 @@ void AddRowCost(const PreparedPrompt& prompt, int64_t new_tokens, int64_t kv_byt
   cost->kv_bytes += (tokens + std::max<int64_t>(new_tokens - 1, 0)) * kv_bytes_per_token;
 }
 
-void Estimate(const EngineOptions& options, const ModelFacts& facts, JobCost* cost) {
+void Estimate(const EngineOptions& options, const ModelFacts& facts, bool whole_windows,
+              JobCost* cost) {
   if (facts.prefill_tokens_per_second <= 0 || facts.decode_steps_per_second <= 0) return;
-  cost->estimated_seconds =
-      static_cast<double>(cost->prompt_tokens) / facts.prefill_tokens_per_second +
-      static_cast<double>(cost->max_generated_tokens) / options.decode_rows /
-          facts.decode_steps_per_second;
+  const double prefill = static_cast<double>(cost->prompt_tokens) / facts.prefill_tokens_per_second;
+  const double decode = static_cast<double>(cost->max_generated_tokens) / options.decode_rows /
+                        facts.decode_steps_per_second;
+  cost->estimated_seconds = prefill + decode;
+  cost->least_seconds = 0.5 * (prefill + (whole_windows ? decode : 0));
 }
 
 void CheckHostBytes(const JobCost& cost, ViolationList* violations) {
@@ -95,7 +97,7 @@ absl::StatusOr<JobCost> CostOf(const FitJob& job, const EngineOptions& options,
   }
   CheckHostBytes(cost, &violations);
   if (!violations.empty()) return violations.ToStatus();
-  Estimate(options, facts, &cost);
+  Estimate(options, facts, false, &cost);
   return cost;
 }
 
@@ -107,7 +109,7 @@ absl::StatusOr<JobCost> CostOf(const GenerateJob& job, const EngineOptions& opti
   CheckLength("prompt", job.prompt, job.decode.max_new_tokens, options, &violations);
   AddRowCost(job.prompt, job.decode.max_new_tokens, kv_bytes_per_token, &cost);
   if (!violations.empty()) return violations.ToStatus();
-  Estimate(options, facts, &cost);
+  Estimate(options, facts, false, &cost);
   return cost;
 }
 
@@ -139,7 +141,7 @@ absl::StatusOr<JobCost> CostOf(const EvaluateJob& job, const EngineOptions& opti
   cost.host_bytes = static_cast<int64_t>(references.size()) * facts.vocabulary * 4;
   CheckHostBytes(cost, &violations);
   if (!violations.empty()) return violations.ToStatus();
-  Estimate(options, facts, &cost);
+  Estimate(options, facts, job.decode_full_window, &cost);
   return cost;
 }
 

@@ -76,4 +76,10 @@ absl::StatusOr<std::string> LoadCudaRuntime(const std::string& plugin) {
                               "). It is built where nvcc is found; name it with --cuda-plugin"));
 }
 
+int64_t CudaDeviceMemory() {
+  // The plugin was loaded RTLD_GLOBAL.
+  auto memory = reinterpret_cast<SteerCudaMemoryFn>(dlsym(RTLD_DEFAULT, kCudaMemorySymbol));
+  return memory == nullptr ? 0 : static_cast<int64_t>(memory());
+}
+
 }  // namespace steer

@@ -3,6 +3,7 @@
 #ifndef STEER_SERVER_ENGINE_CUDA_RUNTIME_H_
 #define STEER_SERVER_ENGINE_CUDA_RUNTIME_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -16,6 +17,9 @@ namespace steer {
 // empty: looked for beside the program and in
 // ../lib.
 absl::StatusOr<std::string> LoadCudaRuntime(const std::string& plugin);
+
+// Bytes of the device's memory once LoadCudaRuntime succeeded; 0 before, or if it does not tell.
+int64_t CudaDeviceMemory();
 
 }  // namespace steer
 

@@ -35,13 +35,16 @@ class EngineImpl : public Engine {
     absl::Notification loaded;
     absl::Status status;
     thread_ = std::thread([&, options = std::move(options)]() mutable {
-      auto engine = LoadEngine(std::move(options));
+      auto engine = LoadEngine(std::move(options), observer_);
       status = engine.status();
       if (engine.ok()) {
         loaded_ = *std::move(engine);
-        loop_ = std::make_unique<EngineLoop>(loaded_.stepper.get(), loaded_.shape, observer_);
+        loop_ = std::make_unique<EngineLoop>(
+            loaded_.stepper.get(), loaded_.shape, loaded_.facts.vocabulary,
+            loaded_.options.canary_period, observer_, loaded_.options.on_fatal);
+        status = loop_->CheckCanary();
       }
-      EngineLoop* loop = loop_.get();
+      EngineLoop* loop = status.ok() ? loop_.get() : nullptr;
       loaded.Notify();  // `status` and `loaded` are gone after this
       if (loop != nullptr) loop->Run();
     });
@@ -78,7 +81,11 @@ class EngineImpl : public Engine {
     return std::make_shared<const CompiledIntervention>(std::move(compiled));
   }
 
-  absl::StatusOr<JobCost> Cost(const FitJob& job) const override { return CostFor(job); }
+  absl::StatusOr<JobCost> Cost(const FitJob& job) const override {
+    STEER_ASSIGN_OR_RETURN(JobCost cost, CostFor(job));
+    if (store_->Get(FitCall::SetId(job, facts())).ok()) cost.least_seconds = 0;  // no row will run
+    return cost;
+  }
   absl::StatusOr<JobCost> Cost(const GenerateJob& job) const override { return CostFor(job); }
   absl::StatusOr<JobCost> Cost(const EvaluateJob& job) const override { return CostFor(job); }
 
@@ -104,6 +111,8 @@ class EngineImpl : public Engine {
   }
 
   absl::Time last_heartbeat() const override { return loop_->last_heartbeat(); }
+  absl::Duration slowest_step() const override { return loop_->slowest_step(); }
+  absl::Status health() const override { return loop_->health(); }
   std::pair<int64_t, int64_t> prefill_and_decode_steps() const override { return loop_->steps(); }
 
  private:

@@ -40,6 +40,14 @@ struct EngineOptions {
   int32_t max_arms = 512;
   int64_t max_rows = 262144;
   int64_t max_state_bytes = int64_t{1} << 30;
+  absl::Duration canary_period = absl::Seconds(30);  // of idleness, see Engine::health
+  // See ParseMemoryLimit; empty: all of the device's or, on a CPU, what the process may use.
+  std::string memory_limit;
+  int64_t device_memory = 0;  // bytes of the CUDA device; 0: unknown
+  // Called once, on the engine thread, when the device has failed for good.
+  std::function<void(const absl::Status&)> on_fatal;
+  // For tests: see Stepper::set_fault.
+  std::function<void(size_t rows)> step_fault;
   bool measure_rates = true;  // a short warm-up measures prefill and decode rates
 };
 
@@ -55,11 +63,13 @@ struct ModelFacts {
   double suggested_repetition_penalty = 0;
   double prefill_tokens_per_second = 0;
   double decode_steps_per_second = 0;
+  // Bytes, from the arithmetic before loading (memory_plan.h); the limit is 0 where none is known.
+  int64_t weights_bytes = 0, kv_arena_bytes = 0, work_bytes = 0, memory_limit_bytes = 0;
 };
 
 class Engine {
  public:
-  // Loads the model, warms up and starts the thread. `store` and `observer` outlive the engine;
+  // Loads the model, warms up, runs the canary row and starts the thread. `store` and `observer` outlive the engine;
   // `observer` may be null.
   static absl::StatusOr<std::unique_ptr<Engine>> Create(EngineOptions options,
                                                         DirectionStore* store,
@@ -101,6 +111,11 @@ class Engine {
   // When the engine thread last finished a step or found itself idle; health is computed from its
   // age.
   virtual absl::Time last_heartbeat() const = 0;
+  // The longest step so far: a heartbeat is old only in proportion to it.
+  virtual absl::Duration slowest_step() const { return absl::ZeroDuration(); }
+  // What the last canary row showed: a fixed row that runs twice before Create returns and
+  // whenever the engine was idle for `canary_period`, and must be finite and bit-identical.
+  virtual absl::Status health() const { return absl::OkStatus(); }
   // Forward passes so far, by kind; counters that tests compare (contract 5).
   virtual std::pair<int64_t, int64_t> prefill_and_decode_steps() const = 0;
 };

@@ -1,5 +1,6 @@
 #include "server/engine/engine_loop.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -8,6 +9,7 @@
 #include "common/status_macros.h"
 #include "server/engine/receipt.h"
 #include "server/engine/sampler.h"
+#include "server/engine/step_guard.h"
 
 namespace steer {
 namespace {
@@ -20,8 +22,16 @@ absl::Status Stopping() {
 
 }  // namespace
 
-EngineLoop::EngineLoop(Stepper* stepper, SchedulerShape shape, EngineObserver* observer)
-    : stepper_(stepper), shape_(shape), observer_(observer), scheduler_(shape) {
+EngineLoop::EngineLoop(Stepper* stepper, SchedulerShape shape, int64_t vocabulary,
+                       absl::Duration canary_period, EngineObserver* observer,
+                       std::function<void(const absl::Status&)> on_fatal)
+    : stepper_(stepper),
+      shape_(shape),
+      observer_(observer),
+      vocabulary_(vocabulary),
+      canary_period_(canary_period),
+      on_fatal_(std::move(on_fatal)),
+      scheduler_(shape) {
   Beat();
 }
 
@@ -32,22 +42,78 @@ void EngineLoop::Stop() {
 
 absl::Status EngineLoop::Enqueue(std::shared_ptr<Call> call) {
   absl::MutexLock lock(&mutex_);
-  if (stopping_) return Stopping();
+  if (stopping_) return health_.ok() ? Stopping() : health_;
   incoming_.push_back(std::move(call));
   return absl::OkStatus();
 }
 
 void EngineLoop::Beat() { heartbeat_.store(absl::ToUnixNanos(absl::Now())); }
 
-void EngineLoop::Run() {
-  while (TakeIncoming()) {
-    EndCalls();
-    if (!RunStep()) idle_ = true;
-    Beat();
-    observer_->OnLoad(static_cast<int64_t>(scheduler_.calls().size()), scheduler_.running(),
-                      scheduler_.kv_used());
+absl::Status EngineLoop::health() const {
+  absl::MutexLock lock(&mutex_);
+  return health_;
+}
+
+void EngineLoop::AddCanary() {
+  canary_runs_ = true;
+  scheduler_.AddCall(std::make_shared<CanaryCall>(
+      vocabulary_, &canary_, [this](const absl::Status& status) { OnCanary(status); }));
+}
+
+// After idleness, and after a wrong one also beside work: traffic must not keep the server unready.
+bool EngineLoop::CanaryIsDue() const {
+  if (canary_runs_) return false;
+  if (scheduler_.calls().empty()) return absl::Now() - last_work_ >= canary_period_;
+  return absl::Now() - last_canary_ >= canary_period_ && !health().ok();
+}
+
+void EngineLoop::OnCanary(const absl::Status& status) {
+  canary_runs_ = false;
+  last_work_ = last_canary_ = absl::Now();
+  if (ReasonOf(status) == "STOPPING") return;
+  observer_->OnCanary(status.ok());
+  absl::MutexLock lock(&mutex_);
+  health_ = status;
+}
+
+absl::Status EngineLoop::CheckCanary() {
+  for (int run = 0; run < 2; ++run) {
+    AddCanary();
+    while (canary_runs_) Iterate();
+    if (absl::Status status = health(); !status.ok()) return Annotate(status, "canary row");
   }
+  return absl::OkStatus();
+}
+
+void EngineLoop::Iterate() {
+  EndCalls();
+  if (!RunStep()) idle_ = true;
+  Beat();
+}
+
+void EngineLoop::Run() {
+  while (TakeIncoming() && fatal_.ok()) {
+    if (CanaryIsDue()) AddCanary();
+    Iterate();
+    observer_->OnLoad(static_cast<int64_t>(scheduler_.calls().size()) - canary_runs_,
+                      scheduler_.running(), scheduler_.kv_used());
+  }
+  if (!fatal_.ok()) EndForGood();
   while (!scheduler_.calls().empty()) EndCall(scheduler_.calls().front(), Stopping());
+}
+
+// Nothing can be computed any more: whoever waits is told to come back to the next process.
+void EngineLoop::EndForGood() {
+  observer_->OnDeviceError();
+  {
+    absl::MutexLock lock(&mutex_);
+    health_ = fatal_;
+    stopping_ = true;
+    for (auto& call : incoming_) scheduler_.AddCall(std::move(call));
+    incoming_.clear();
+  }
+  while (!scheduler_.calls().empty()) EndCall(scheduler_.calls().front(), fatal_);
+  if (on_fatal_) on_fatal_(fatal_);
 }
 
 // Waits for work while there is none; false when stopping.
@@ -102,7 +168,7 @@ bool EngineLoop::RunStep() {
     if (!*goes_on) finished.push_back(row);
   };
   absl::Time start = absl::Now();
-  absl::Status status;
+  Stepper::Failures failures;
   int64_t tokens = 0;
   std::vector<PrefillPiece> pieces = scheduler_.PlanPrefill();
   bool prefill = !pieces.empty();
@@ -111,25 +177,30 @@ bool EngineLoop::RunStep() {
       rows.push_back(piece.row);
       tokens += piece.count;
     }
-    status = stepper_->Prefill(pieces, reader);
-    ++prefill_steps_;
+    failures = stepper_->Prefill(pieces, reader);
   } else {
     rows = scheduler_.PlanDecode();
     if (rows.empty()) return false;
     tokens = static_cast<int64_t>(rows.size());
-    status = stepper_->Decode(rows, reader);
-    ++decode_steps_;
+    failures = stepper_->Decode(rows, reader);
   }
-  observer_->OnStep(prefill ? StepKind::kPrefill : StepKind::kDecode,
-                    static_cast<int64_t>(rows.size()), tokens,
-                    prefill ? shape_.prefill_tokens : shape_.decode_rows, absl::Now() - start);
-  if (!status.ok()) {
-    for (Row* row : rows) Fail(row->call, status);
-    return true;
+  const absl::Duration took = absl::Now() - start;
+  slowest_step_.store(std::max(slowest_step_.load(), absl::ToInt64Nanoseconds(took)));
+  // Steps that the engine takes for itself alone are in no count.
+  if (std::any_of(rows.begin(), rows.end(), [](const Row* row) { return row->counted; })) {
+    last_work_ = absl::Now();
+    ++(prefill ? prefill_steps_ : decode_steps_);
+    observer_->OnStep(prefill ? StepKind::kPrefill : StepKind::kDecode,
+                      static_cast<int64_t>(rows.size()), tokens,
+                      prefill ? shape_.prefill_tokens : shape_.decode_rows, took);
+  }
+  for (const auto& [row, status] : failures) {
+    Fail(row->call, status);
+    if (IsDeviceFailure(status)) fatal_ = status;
   }
   TellCalls(rows);
   for (Row* row : rows) {
-    if (!prefill || !row->prompt_done()) continue;
+    if (!prefill || !row->prompt_done() || failures_.count(row->call) > 0) continue;
     if (row->decode.max_new_tokens > 0) {
       scheduler_.MoveToDecode(row);
     } else {
@@ -155,7 +226,10 @@ absl::StatusOr<bool> EngineLoop::ReadLogits(Row& row, absl::Span<const float> lo
 void EngineLoop::TellCalls(const std::vector<Row*>& rows) {
   std::map<Call*, std::vector<Row*>> by_call;
   for (Row* row : rows) by_call[row->call].push_back(row);
-  for (auto& [call, own] : by_call) call->OnStep(own);
+  for (auto& [call, own] : by_call) {
+    call->Started();
+    call->OnStep(own);
+  }
 }
 
 void EngineLoop::EndRow(Row* row) {
@@ -164,6 +238,7 @@ void EngineLoop::EndRow(Row* row) {
   absl::Status status = CheckEdits(*taken);
   if (status.ok()) status = taken->call->OnRowDone(*taken);
   if (!status.ok()) return Fail(taken->call, status);
+  if (!taken->counted) return;
   observer_->OnRow(taken->kind, taken->prompt_tokens(),
                    static_cast<int64_t>(taken->generated.size()), taken->tally.edits);
 }

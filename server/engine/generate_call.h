@@ -14,6 +14,7 @@ class GenerateCall : public Call {
   GenerateCall(GenerateJob job, std::shared_ptr<CallControl> control,
                std::shared_ptr<GenerateSink> sink, const ModelFacts& facts,
                std::shared_ptr<const Tokenizer> tokenizer);
+  bool Generates() const override { return true; }
   std::unique_ptr<Row> NextRow() override;
   void OnStep(absl::Span<Row* const> rows) override { ++result_.receipt.steps; }
   absl::StatusOr<bool> OnToken(Row& row) override;

@@ -26,6 +26,8 @@ namespace steer {
 struct CallControl {
   absl::Time deadline = absl::InfiniteFuture();
   std::atomic<bool> cancelled{false};
+  // Set by the engine: a step has run for the call.
+  std::atomic<bool> started{false};
 };
 
 // A templated, tokenised prompt.
@@ -148,6 +150,10 @@ struct JobCost {
   int64_t kv_bytes = 0;
   int64_t host_bytes = 0;
   double estimated_seconds = 0;
+  // No machine like this one ends the job sooner: half of what its prompts take at the measured
+  // rate (and of its decoding where every row decodes its whole window); 0 where nothing is known
+  // or nothing runs.
+  double least_seconds = 0;
 };
 
 }  // namespace steer

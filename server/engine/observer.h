@@ -25,6 +25,12 @@ class EngineObserver {
   virtual void OnOutcome(bool refused, bool quality_judged, bool degenerate) {}
   // Rows waiting and running, KV tokens in use, after each step.
   virtual void OnLoad(int64_t rows_waiting, int64_t rows_running, int64_t kv_tokens_used) {}
+  // The engine's own check row ended, see CanaryCall.
+  virtual void OnCanary(bool ok) {}
+  // A step found no memory; a step was run in halves for it; the device failed for good.
+  virtual void OnOutOfMemory() {}
+  virtual void OnHalved() {}
+  virtual void OnDeviceError() {}
   // A state, logit or direction was not finite.
   virtual void OnNonFinite(absl::string_view where) {}
 };

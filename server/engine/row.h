@@ -25,6 +25,7 @@ struct Row {
   std::shared_ptr<const CompiledIntervention> intervention;  // null or empty: untouched
   DecodeSpec decode;  // max_new_tokens 0: stops after the prompt
   bool wants_prompt_logits = false;
+  bool counted = true;  // false: the engine's own, in no metric
   // Positions whose states are captured at every site, counted from the prompt's end; `states` is
   // [positions, sites, hidden] then.
   const std::vector<int>* capture_positions = nullptr;

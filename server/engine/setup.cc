@@ -14,6 +14,7 @@
 #include "common/digest.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "server/engine/memory_plan.h"
 #include "server/readout/readout.h"
 #include "server/readout/scores.h"
 #include "server/weights/checkpoint.h"
@@ -62,7 +63,41 @@ void FillDefaults(const ModelConfig& config, EngineOptions* o) {
   o->max_new_tokens = std::min(o->max_new_tokens, o->max_context_tokens - 1);
   if (o->kv_tokens == 0)
     o->kv_tokens = std::min<int64_t>(int64_t{o->decode_rows} * o->max_context_tokens, 65536);
-  o->kv_tokens = std::max<int64_t>(o->kv_tokens, o->max_context_tokens);  // one row always fits
+  // One row always fits, and so does a whole prefill step.
+  o->kv_tokens =
+      std::max<int64_t>({o->kv_tokens, int64_t{o->max_context_tokens}, int64_t{o->prefill_tokens}});
+}
+
+// An arena that the server chose is made smaller where that is enough.
+absl::Status Preflight(const ModelConfig& config, bool arena_is_ours, EngineOptions* o,
+                       ModelFacts* facts) {
+  const bool cuda = o->device == "cuda";
+  const int64_t total = cuda ? o->device_memory : HostMemoryLimit();
+  int64_t limit = total;
+  std::string source = cuda ? "the device's memory" : "the memory of this machine or container";
+  if (!o->memory_limit.empty()) {
+    STEER_ASSIGN_OR_RETURN(limit, ParseMemoryLimit(o->memory_limit, total));
+    source = "--memory-limit";
+  }
+  MemoryShape shape{.element_bytes = o->dtype == "bfloat16" ? 2 : 4,
+                    .kv_tokens = o->kv_tokens,
+                    .decode_rows = o->decode_rows,
+                    .prefill_tokens = o->prefill_tokens,
+                    .max_context_tokens = o->max_context_tokens,
+                    .cuda = cuda};
+  if (limit > 0) {
+    const int64_t arena = LargestArena(config, shape, limit);
+    const int64_t least = std::max<int64_t>(o->max_context_tokens, o->prefill_tokens);
+    if (arena_is_ours && arena >= least) shape.kv_tokens = std::min(shape.kv_tokens, arena);
+    STEER_RETURN_IF_ERROR(CheckFits(config, shape, limit, source));
+    o->kv_tokens = shape.kv_tokens;
+  }
+  const MemoryPlan plan = PlanMemory(config, shape);
+  facts->weights_bytes = plan.weights;
+  facts->kv_arena_bytes = plan.kv_arena;
+  facts->work_bytes = plan.work;
+  facts->memory_limit_bytes = limit;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& folder) {
@@ -104,7 +139,7 @@ absl::Status Measure(Stepper& stepper, const EngineOptions& options, ModelFacts*
 
 }  // namespace
 
-absl::StatusOr<LoadedEngine> LoadEngine(EngineOptions options) {
+absl::StatusOr<LoadedEngine> LoadEngine(EngineOptions options, EngineObserver* observer) {
   STEER_RETURN_IF_ERROR(CheckOptions(options));
   if (options.threads == 0)
     options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -116,19 +151,24 @@ absl::StatusOr<LoadedEngine> LoadEngine(EngineOptions options) {
   STEER_ASSIGN_OR_RETURN(const std::shared_ptr<const Checkpoint> checkpoint,
                          Checkpoint::Open(options.model_folder));
   STEER_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(checkpoint->config()));
+  const bool arena_is_ours = options.kv_tokens == 0;
   FillDefaults(config, &options);
+  STEER_RETURN_IF_ERROR(Preflight(config, arena_is_ours, &options, &engine.facts));
   STEER_ASSIGN_OR_RETURN(auto tokenizer, LoadTokenizer(options.model_folder));
   STEER_ASSIGN_OR_RETURN(auto chat_template, ChatTemplate::Load(options.model_folder));
   STEER_ASSIGN_OR_RETURN(GenerationDefaults defaults,
                          ReadGenerationDefaults(*checkpoint, config.vocabulary));
-  if (options.prefill_tokens > options.kv_tokens) options.kv_tokens = options.prefill_tokens;
   DecoderOptions decoder_options{options.device, options.dtype, options.kv_tokens};
   STEER_ASSIGN_OR_RETURN(engine.decoder, Decoder::Load(*checkpoint, decoder_options));
   engine.frontend = std::make_unique<Frontend>(tokenizer, chat_template, config.vocabulary,
                                                options.max_context_tokens);
-  engine.shape = {options.decode_rows, options.prefill_tokens, options.kv_tokens};
-  engine.stepper =
-      std::make_unique<Stepper>(engine.decoder.get(), engine.shape, options.device == "cpu");
+  // One Generate row of any length starts whatever fills the rest, where there is a rest.
+  const int64_t reserved =
+      options.kv_tokens >= 4 * options.max_context_tokens ? options.max_context_tokens : 0;
+  engine.shape = {options.decode_rows, options.prefill_tokens, options.kv_tokens, reserved};
+  engine.stepper = std::make_unique<Stepper>(engine.decoder.get(), engine.shape,
+                                             options.device == "cpu", observer);
+  engine.stepper->set_fault(options.step_fault);
 
   ModelFacts& facts = engine.facts;
   facts.name =

@@ -22,8 +22,9 @@ struct LoadedEngine {
   SchedulerShape shape;
 };
 
-// Errors name the file or flag. Warms up, and measures rates if asked.
-absl::StatusOr<LoadedEngine> LoadEngine(EngineOptions options);
+// Errors name the file or flag; what does not fit into memory is refused before a weight is read.
+// Warms up, and measures rates if asked. `observer` outlives the engine.
+absl::StatusOr<LoadedEngine> LoadEngine(EngineOptions options, EngineObserver* observer);
 
 }  // namespace steer
 

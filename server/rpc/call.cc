@@ -47,7 +47,26 @@ absl::Status Call::Start(size_t request_bytes, bool transfer) {
         absl::StrCat("the request has ", request_bytes, " bytes, this server takes at most ", limit,
                      " (Limits.max_request_bytes); send fewer prompts a call"));
   }
-  return state_->calls.Admit(shared_from_this(), transfer);
+  Admission admission;
+  if (method_ == "FitDirection") admission.lane = Lane::kFit;
+  if (method_ == "Evaluate") admission.lane = Lane::kEvaluate;
+  admission.transfer = transfer;
+  admission.steps = admission.lane != Lane::kOther || method_ == "Generate";
+  admission.bytes = static_cast<int64_t>(request_bytes);
+  return state_->calls.Admit(shared_from_this(), admission);
+}
+
+absl::Status Call::AdmitWork(const JobCost& cost) {
+  const absl::Duration left = control_->deadline - absl::Now();
+  if (left < absl::Seconds(cost.least_seconds)) {
+    state_->metrics->Rejected(Rejection::kDeadline);
+    return MakeError(absl::StatusCode::kDeadlineExceeded, "DEADLINE_TOO_SHORT",
+                     absl::StrCat("the call needs at least ", cost.least_seconds,
+                                  " s and its deadline is in ", absl::ToDoubleSeconds(left),
+                                  " s; nothing was run: set a later deadline or split the call"));
+  }
+  return state_->calls.AdmitTokens(shared_from_this(),
+                                   cost.prompt_tokens + cost.max_generated_tokens);
 }
 
 void Call::Cancel(const absl::Status& cause) {

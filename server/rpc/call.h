@@ -30,6 +30,9 @@ class Call : public std::enable_shared_from_this<Call> {
 
   // Counts the call, refuses a caller who may not make it, and admits it. On error the caller completes the call with it.
   absl::Status Start(size_t request_bytes, bool transfer = false);
+  // Before a job is submitted: room for its tokens, and time for the least that it needs
+  // (DEADLINE_EXCEEDED, reason DEADLINE_TOO_SHORT).
+  absl::Status AdmitWork(const JobCost& cost);
 
   ServiceState& state() const { return *state_; }
   // Requires Start() == OK.

@@ -7,6 +7,7 @@
 #include "server/rpc/handlers.h"
 #include "server/rpc/prepare.h"
 #include "server/rpc/progress_clock.h"
+#include "server/rpc/replays.h"
 #include "server/rpc/translate.h"
 #include "server/rpc/validate.h"
 
@@ -14,12 +15,13 @@ namespace steer {
 namespace {
 
 using EvaluateStream = StreamCall<v1::EvaluateResponse>;
+using Execution = Replays<v1::EvaluateResponse>::Execution;
 
 class Sink final : public EvaluateSink {
  public:
-  Sink(std::shared_ptr<EvaluateStream> stream, std::vector<std::string> prompt_hashes,
+  Sink(std::shared_ptr<Execution> execution, std::vector<std::string> prompt_hashes,
        std::vector<std::string> arm_names)
-      : stream_(std::move(stream)),
+      : execution_(std::move(execution)),
         prompt_hashes_(std::move(prompt_hashes)),
         arm_names_(std::move(arm_names)) {}
 
@@ -28,7 +30,7 @@ class Sink final : public EvaluateSink {
     v1::EvaluateResponse response;
     response.mutable_progress()->set_rows_done(rows_done);
     response.mutable_progress()->set_rows_total(rows_total);
-    stream_->Push(std::move(response));
+    execution_->Push(std::move(response));
   }
 
   void OnOutcome(const RowOutcome& outcome) override {
@@ -37,7 +39,7 @@ class Sink final : public EvaluateSink {
     *out = ToProto(outcome);
     out->set_sequence(outcomes_++);
     out->set_prompt_hash(prompt_hashes_[outcome.prompt]);
-    stream_->Push(std::move(response));
+    execution_->Push(std::move(response));
   }
 
   void OnArmDone(int arm, const ReceiptCounts& receipt) override {
@@ -45,24 +47,24 @@ class Sink final : public EvaluateSink {
     v1::ArmResult* out = response.mutable_arm_result();
     out->set_arm(arm);
     out->set_name(arm_names_[arm]);
-    *out->mutable_receipt() = ToProto(receipt, stream_->call().engine());
-    stream_->Push(std::move(response));
+    *out->mutable_receipt() = ToProto(receipt, execution_->call().engine());
+    execution_->Push(std::move(response));
   }
 
   void OnDone(absl::StatusOr<ReceiptCounts> receipt) override {
-    AuditRecord& audit = stream_->call().audit();
+    AuditRecord& audit = execution_->call().audit();
     audit.counts["outcomes"] = outcomes_;
-    if (!receipt.ok()) return stream_->Done(receipt.status());
+    if (!receipt.ok()) return execution_->Done(receipt.status());
     audit.counts["generated_tokens"] = receipt->generated_tokens;
     v1::EvaluateResponse response;
-    *response.mutable_summary()->mutable_receipt() = ToProto(*receipt, stream_->call().engine());
+    *response.mutable_summary()->mutable_receipt() = ToProto(*receipt, execution_->call().engine());
     response.mutable_summary()->set_outcomes(outcomes_);
-    stream_->Push(std::move(response));
-    stream_->Done(absl::OkStatus());
+    execution_->Push(std::move(response));
+    execution_->Done(absl::OkStatus());
   }
 
  private:
-  const std::shared_ptr<EvaluateStream> stream_;
+  const std::shared_ptr<Execution> execution_;
   const std::vector<std::string> prompt_hashes_;
   const std::vector<std::string> arm_names_;
   ProgressClock clock_;
@@ -102,6 +104,12 @@ absl::Status CheckUnseen(const DirectionStore& store, const std::set<std::string
     STEER_RETURN_IF_ERROR(store.CheckUnseen(set_id, hashes));
   }
   return absl::OkStatus();
+}
+
+// Of what a request id stands for: everything but the rows that the caller holds by now.
+std::string IdentityDigest(v1::EvaluateRequest request) {
+  request.clear_held();
+  return Sha256Hex(absl::StrCat("Evaluate", request.SerializeAsString()));
 }
 
 }  // namespace
@@ -182,14 +190,29 @@ absl::Status HandleEvaluate(const std::shared_ptr<EvaluateStream>& stream,
     stream->Done(absl::OkStatus());
     return absl::OkStatus();
   }
-  if (request.purpose() == v1::PURPOSE_SELECT) {
-    // Before a single row runs: what is not on disk when an outcome leaves may never be.
-    for (const std::string& set_id : compiler.set_ids()) {
-      STEER_RETURN_IF_ERROR(engine.store().RecordSelected(set_id, hashes));
+  // Shared because a std::function is copied; it runs at most once.
+  auto shared = std::make_shared<EvaluateJob>(std::move(job));
+  const auto run = [&engine, shared, cost, hashes = std::move(hashes), names = std::move(names),
+                    select = request.purpose() == v1::PURPOSE_SELECT,
+                    set_ids = compiler.set_ids()](const std::shared_ptr<Execution>& execution) {
+    STEER_RETURN_IF_ERROR(execution->call().AdmitWork(cost));
+    if (select) {
+      // Before a single row runs: what is not on disk when an outcome leaves may never be.
+      for (const std::string& set_id : set_ids) {
+        STEER_RETURN_IF_ERROR(engine.store().RecordSelected(set_id, hashes));
+      }
     }
+    return engine.Submit(std::move(*shared), execution->call().control(),
+                         std::make_shared<Sink>(execution, hashes, names));
+  };
+  // A continuation is the same request for other rows: it has a receipt of its own, so it is
+  // neither kept nor answered from what is.
+  const std::string digest = IdentityDigest(request);
+  if (request.held_size() > 0) {
+    STEER_RETURN_IF_ERROR(call.state().request_ids.Claim(request.request_id(), digest));
+    return run(std::make_shared<Execution>(nullptr, "", stream));
   }
-  return engine.Submit(std::move(job), call.control(),
-                       std::make_shared<Sink>(stream, std::move(hashes), std::move(names)));
+  return call.state().replays->evaluations.Start(request.request_id(), digest, stream, run);
 }
 
 }  // namespace steer

@@ -7,6 +7,7 @@
 #include "server/rpc/handlers.h"
 #include "server/rpc/prepare.h"
 #include "server/rpc/progress_clock.h"
+#include "server/rpc/replays.h"
 #include "server/rpc/translate.h"
 #include "server/rpc/validate.h"
 
@@ -14,10 +15,11 @@ namespace steer {
 namespace {
 
 using FitStream = StreamCall<v1::FitDirectionResponse>;
+using Execution = Replays<v1::FitDirectionResponse>::Execution;
 
 class Sink final : public FitSink {
  public:
-  explicit Sink(std::shared_ptr<FitStream> stream) : stream_(std::move(stream)) {}
+  explicit Sink(std::shared_ptr<Execution> execution) : execution_(std::move(execution)) {}
 
   void OnProgress(int64_t rows_done, int64_t rows_total) override {
     done_ = rows_done;
@@ -26,15 +28,15 @@ class Sink final : public FitSink {
   }
 
   void OnDone(absl::StatusOr<FitResult> result) override {
-    if (!result.ok()) return stream_->Done(result.status());
+    if (!result.ok()) return execution_->Done(result.status());
     done_ = total_;
     SendProgress();
     v1::FitDirectionResponse response;
     *response.mutable_result()->mutable_set() = ToProto(result->stored);
     response.mutable_result()->set_cached(result->cached);
-    stream_->call().audit().set_id = result->stored.set->set_id;
-    stream_->Push(std::move(response));
-    stream_->Done(absl::OkStatus());
+    execution_->call().audit().set_id = result->stored.set->set_id;
+    execution_->Push(std::move(response));
+    execution_->Done(absl::OkStatus());
   }
 
  private:
@@ -42,9 +44,9 @@ class Sink final : public FitSink {
     v1::FitDirectionResponse response;
     response.mutable_progress()->set_rows_done(done_);
     response.mutable_progress()->set_rows_total(total_);
-    stream_->Push(std::move(response));
+    execution_->Push(std::move(response));
   }
-  const std::shared_ptr<FitStream> stream_;
+  const std::shared_ptr<Execution> execution_;
   ProgressClock clock_;
   int64_t done_ = 0;
   int64_t total_ = 0;
@@ -126,9 +128,20 @@ absl::Status HandleFitDirection(const std::shared_ptr<FitStream>& stream,
     stream->Done(absl::OkStatus());
     return absl::OkStatus();
   }
-  STEER_RETURN_IF_ERROR(call.state().fit_requests.Claim(request.request_id(),
-                                                        Sha256Hex(request.SerializeAsString())));
-  return engine.Submit(std::move(job), call.control(), std::make_shared<Sink>(stream));
+  // Shared because a std::function is copied; it runs at most once.
+  auto shared = std::make_shared<FitJob>(std::move(job));
+  const auto run = [&engine, shared, cost](const std::shared_ptr<Execution>& execution) {
+    STEER_RETURN_IF_ERROR(execution->call().AdmitWork(cost));
+    return engine.Submit(std::move(*shared), execution->call().control(),
+                         std::make_shared<Sink>(execution));
+  };
+  // A set that was deleted since is fitted anew.
+  const auto valid = [&engine](const v1::FitDirectionResponse& last) {
+    return engine.store().Get(last.result().set().set_id()).ok();
+  };
+  return call.state().replays->fits.Start(
+      request.request_id(), Sha256Hex(absl::StrCat("Fit", request.SerializeAsString())), stream,
+      run, valid);
 }
 
 }  // namespace steer

@@ -88,6 +88,7 @@ absl::Status HandleGenerate(const std::shared_ptr<GenerateStream>& stream,
     stream->Done(absl::OkStatus());
     return absl::OkStatus();
   }
+  STEER_RETURN_IF_ERROR(call.AdmitWork(cost));
   // An intervention counts as an edit whatever it amounts to.
   const bool edited = !request.intervention().ops().empty();
   const bool withhold = edited && !call.state().options.allow_edited_text;

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
@@ -13,6 +14,7 @@
 #include "grpcpp/impl/server_builder_plugin.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "server/rpc/replays.h"
 #include "server/rpc/service.h"
 #include "spdlog/spdlog.h"
 
@@ -45,7 +47,7 @@ void SetBuilderOptions(const RpcServerOptions& options, grpc::ServerBuilder* bui
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60000);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 30000);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10000);
   // Streams beyond the limit wait in the client without a word; ours must be refused by admission.
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                               options.service.max_concurrent_calls + 64);
@@ -134,12 +136,17 @@ void RpcServer::UpdateHealth() {
   if (Engine* engine = state_.engine.load(std::memory_order_acquire); engine != nullptr) {
     const absl::Time beat = engine->last_heartbeat();
     state_.metrics->SetHeartbeat(beat);
-    const bool stale = absl::Now() - beat > options_.stale_heartbeat;
-    if (healthy && stale && healthy_) {
+    const absl::Duration limit = std::max(options_.stale_heartbeat, 20 * engine->slowest_step());
+    const bool stale = absl::Now() - beat > limit;
+    const absl::Status sound = engine->health();
+    if (healthy && healthy_ && stale) {
       spdlog::error("the engine has not finished a step for {} s: not serving",
                     absl::ToInt64Seconds(absl::Now() - beat));
     }
-    healthy = healthy && !stale;
+    if (healthy && healthy_ && !sound.ok()) {
+      spdlog::error("{}: not serving", std::string(sound.message()));
+    }
+    healthy = healthy && !stale && sound.ok();
   }
   state_.metrics->SetReady(healthy);
   if (healthy == healthy_) return;
@@ -160,6 +167,8 @@ void RpcServer::Watch() {
     state_.calls.Expire(absl::Now());
     if (tls_ != nullptr) tls_->Poll();
     if (state_.tokens != nullptr) state_.tokens->Poll();
+    state_.replays->fits.Expire();
+    state_.replays->evaluations.Expire();
     mutex_.Lock();
   }
 }
@@ -171,7 +180,11 @@ bool RpcServer::Drain(absl::Duration limit) {
     UpdateHealth();
   }
   state_.calls.BeginDrain();
-  if (state_.calls.AwaitEmpty(limit)) return true;
+  const absl::Time open_until = absl::Now() + std::min(options_.drain_window, limit);
+  if (state_.calls.AwaitEmpty(limit)) {
+    absl::SleepFor(open_until - absl::Now());
+    return true;
+  }
   state_.calls.CancelAll(
       WithRetryDelay(MakeError(absl::StatusCode::kUnavailable, "DRAINING",
                                "the server is shutting down and the call did not end in time"),

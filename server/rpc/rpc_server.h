@@ -31,8 +31,11 @@ struct RpcServerOptions {
   absl::Duration max_connection_age = absl::Hours(1);
   // One without calls is closed after this long; none: 0.
   absl::Duration max_connection_idle = absl::Minutes(10);
-  // Health turns to NOT_SERVING when the engine's heartbeat is older.
+  // Health turns to NOT_SERVING when the engine's heartbeat is older than this and than 20 times its
+  // slowest step, and while its last canary row is wrong.
   absl::Duration stale_heartbeat = absl::Seconds(30);
+  // Drain keeps the port open at least so long, for those who watch health to turn away.
+  absl::Duration drain_window = absl::ZeroDuration();
   // How often heartbeat and overdue calls are looked at.
   absl::Duration watch_period = absl::Milliseconds(500);
 };
@@ -49,8 +52,8 @@ class RpcServer {
 
   // From here on calls reach the engine, which must outlive Shutdown.
   void Serve(Engine* engine);
-  // Health off, new calls UNAVAILABLE; waits for running ones, and cancels after `limit` what is
-  // left. True if nothing had to be cancelled.
+  // Health off and new calls UNAVAILABLE at once; waits for running ones (and the drain window), and
+  // cancels after `limit` what is left. True if nothing had to be cancelled.
   bool Drain(absl::Duration limit);
   // Closes the port and ends what still runs; returns when no call is left.
   void Shutdown();

@@ -11,7 +11,7 @@
 #include "server/engine/engine.h"
 #include "server/rpc/call_table.h"
 #include "server/rpc/edge_pool.h"
-#include "server/rpc/fit_requests.h"
+#include "server/rpc/request_ids.h"
 #include "server/rpc/tokens_file.h"
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/metrics.h"
@@ -23,6 +23,10 @@ inline constexpr char kContractVersion[] = "steer.v1/1";
 
 struct ServiceOptions {
   int max_concurrent_calls = 64;
+  // See AdmissionLimits.
+  int queue_calls = 64;
+  int64_t queue_tokens = int64_t{1} << 28;
+  int64_t queue_bytes = int64_t{256} << 20;
   int64_t max_request_bytes = int64_t{16} << 20;
   int64_t max_import_bytes = int64_t{512} << 20;
   // Exports and imports at once; each holds a set in memory.
@@ -34,17 +38,18 @@ struct ServiceOptions {
   // How long after its cancellation or deadline a call may linger before its connection is torn.
   absl::Duration linger = absl::Seconds(10);
   int edge_threads = 2;
+  // Replies of Fit and Evaluate that are kept for calls that repeat a request id, each kind.
+  size_t replay_calls = 1024;
+  int64_t replay_bytes = int64_t{64} << 20;
   bool allow_edited_text = false;
   std::string version;  // of the program; empty: this build's
 };
 
+struct ReplayTables;
+
 struct ServiceState {
-  ServiceState(ServiceOptions o, Metrics* m, AuditLog* a)
-      : options(std::move(o)),
-        metrics(m),
-        audit(a),
-        calls(options.max_concurrent_calls, options.max_transfers, m),
-        pool(options.edge_threads) {}
+  ServiceState(ServiceOptions o, Metrics* m, AuditLog* a);
+  ~ServiceState();
 
   const ServiceOptions options;
   Metrics* const metrics;
@@ -52,7 +57,8 @@ struct ServiceState {
   std::unique_ptr<TokensFile> tokens;    // set before the server listens; null: everyone may call
   std::atomic<Engine*> engine{nullptr};  // set before calls.Open()
   CallTable calls;
-  FitRequests fit_requests;
+  RequestIds request_ids;
+  const std::unique_ptr<ReplayTables> replays;
   EdgePool pool;  // last: its threads use all of the above and are joined first
 };
 

@@ -56,6 +56,12 @@ v1::GetModelResponse ModelToProto(const Engine& engine, const ServiceOptions& op
   out.set_decode_rows(engine_options.decode_rows);
   out.set_prefill_tokens(engine_options.prefill_tokens);
   out.add_control_families("isotropic");
+  v1::MemoryUse* memory = out.mutable_memory();
+  memory->set_weights_bytes(facts.weights_bytes);
+  memory->set_kv_arena_bytes(facts.kv_arena_bytes);
+  memory->set_work_bytes(facts.work_bytes);
+  memory->set_limit_bytes(facts.memory_limit_bytes);
+  memory->set_kv_tokens(engine_options.kv_tokens);
   return out;
 }
 

@@ -31,8 +31,9 @@ constexpr std::array<absl::string_view, 17> kCodes = {
     "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
     "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
     "DataLoss", "Unauthenticated"};
-constexpr std::array<const char*, 5> kRejections = {"calls_full", "transfers_full", "loading",
-                                                    "draining", "too_large"};
+constexpr std::array<const char*, 9> kRejections = {
+    "calls_full",   "transfers_full", "loading",   "draining", "too_large",
+    "queue_tokens", "queue_bytes",    "lane_full", "deadline"};
 constexpr std::array<const char*, 4> kRowKinds = {"fit", "evaluate", "generate", "reference"};
 constexpr std::array<const char*, 2> kStepKinds = {"prefill", "decode"};
 // From a cached GetModel to an evaluation of many arms.

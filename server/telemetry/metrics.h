@@ -29,7 +29,17 @@ struct MethodName {
 };
 
 // Why a call was turned away before any work.
-enum class Rejection { kCallsFull, kTransfersFull, kLoading, kDraining, kTooLarge };
+enum class Rejection {
+  kCallsFull,
+  kTransfersFull,
+  kLoading,
+  kDraining,
+  kTooLarge,
+  kQueueTokens,
+  kQueueBytes,
+  kLaneFull,
+  kDeadline
+};
 
 // Why a caller was turned away.
 enum class AuthFailure { kMissing, kUnknown, kRole };

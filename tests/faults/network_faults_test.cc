@@ -20,7 +20,7 @@ class NetworkFaults : public FaultHarness {
   void Survives(NetworkFault fault, absl::Duration length) {
     Proxy proxy(PortOf(scenario().address()));
     auto run =
-        StartAt(proxy.port(), Run("run", {"--stall-timeout", "2", "--patience", "30"}), "run");
+        StartAt(proxy.port(), Run("run", {"--stall-timeout", "2", "--patience", "60"}), "run");
     absl::SleepFor(Moment());
     proxy.Set(fault);
     absl::SleepFor(length);

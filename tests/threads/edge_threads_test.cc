@@ -6,7 +6,7 @@
 #include "absl/synchronization/mutex.h"
 #include "gtest/gtest.h"
 #include "server/rpc/edge_pool.h"
-#include "server/rpc/fit_requests.h"
+#include "server/rpc/request_ids.h"
 #include "tests/threads/crowd.h"
 
 namespace steer {
@@ -39,7 +39,7 @@ TEST(EdgeThreads, ThePoolRunsEveryTaskOnce) {
 
 TEST(EdgeThreads, OneIdIsClaimedByOneRequest) {
   constexpr int kThreads = 6, kIds = 400;
-  FitRequests requests;
+  RequestIds requests;
   std::vector<std::atomic<int>> winners(kIds);
   Crowd(kThreads, [&](int t) {
     for (int i = 0; i < kIds; ++i) {

@@ -88,6 +88,11 @@ FakeEngine::FakeEngine(DirectionStore* store, EngineObserver* observer)
   facts_.refusal_token_ids = {77, 44};
   facts_.chat_template_digest = Sha256Hex("template");
   facts_.suggested_repetition_penalty = 1.1;
+  facts_.weights_bytes = 1000;
+  facts_.kv_arena_bytes = 200;
+  facts_.work_bytes = 30;
+  facts_.memory_limit_bytes = 4000;
+  options_.kv_tokens = 400;
   options_.max_context_tokens = 200;
   options_.max_new_tokens = 64;
   options_.max_prompts = 8;
@@ -156,6 +161,7 @@ absl::StatusOr<JobCost> FakeEngine::Cost(const EvaluateJob& job) const {
   for (const EvaluateArm& arm : job.arms) cost.rows += static_cast<int64_t>(arm.prompts.size());
   cost.max_generated_tokens = cost.rows * job.decode.max_new_tokens;
   cost.estimated_seconds = 1.5;
+  cost.least_seconds = least_seconds_;
   return cost;
 }
 

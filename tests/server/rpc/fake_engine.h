@@ -50,6 +50,10 @@ class FakeEngine final : public Engine {
   absl::Status Submit(EvaluateJob job, std::shared_ptr<CallControl> control,
                       std::shared_ptr<EvaluateSink> sink) override;
   absl::Time last_heartbeat() const override;
+  absl::Duration slowest_step() const override { return absl::Milliseconds(slowest_step_.load()); }
+  absl::Status health() const override {
+    return sound_ ? absl::OkStatus() : absl::InternalError("the canary row is wrong");
+  }
   std::pair<int64_t, int64_t> prefill_and_decode_steps() const override { return {0, 0}; }
 
   // Knobs of tests.
@@ -58,8 +62,12 @@ class FakeEngine final : public Engine {
   void Block(bool blocked) { blocked_ = blocked; }
   // Age that the heartbeat shows.
   void SetHeartbeatAge(absl::Duration age) { heartbeat_age_ = absl::ToInt64Milliseconds(age); }
+  void SetSlowestStep(absl::Duration took) { slowest_step_ = absl::ToInt64Milliseconds(took); }
+  void SetSound(bool sound) { sound_ = sound; }
   // What the next jobs end with instead of a result.
   void FailWith(absl::Status status);
+  // What every Evaluate needs at least.
+  void SetLeastSeconds(double seconds) { least_seconds_ = seconds; }
   // Pieces of text a Generate row sends.
   void SetPieces(int pieces) { pieces_ = pieces; }
   int jobs_ended() const { return jobs_ended_; }
@@ -81,7 +89,9 @@ class FakeEngine final : public Engine {
   DirectionStore* const store_;
   EngineObserver* const observer_;
   std::atomic<bool> blocked_{false};
-  std::atomic<int64_t> heartbeat_age_{0};
+  std::atomic<int64_t> heartbeat_age_{0}, slowest_step_{0};
+  std::atomic<bool> sound_{true};
+  std::atomic<double> least_seconds_{0};
   std::atomic<int> pieces_{3};
   std::atomic<int> jobs_ended_{0};
   std::atomic<int> jobs_submitted_{0};

@@ -1,4 +1,4 @@
-#include "server/rpc/fit_requests.h"
+#include "server/rpc/request_ids.h"
 #include "tests/server/rpc/service_fixture.h"
 
 namespace steer {
@@ -27,11 +27,13 @@ TEST_F(FitTest, ProgressThenTheSet) {
   EXPECT_NEAR(result.set().create_time().seconds(), absl::ToUnixSeconds(absl::Now()), 60);
 }
 
-TEST_F(FitTest, TheSameIdAndRequestGiveTheSameSet) {
+TEST_F(FitTest, TheSameInputsGiveTheSameSet) {
   grpc::Status status;
   const auto first = Fit(FitRequest(), &status);
   ASSERT_TRUE(status.ok());
-  const auto second = Fit(FitRequest(), &status);
+  v1::FitDirectionRequest anew = FitRequest();
+  anew.set_request_id(FreshUuid());
+  const auto second = Fit(anew, &status);
   ASSERT_TRUE(status.ok());
   EXPECT_TRUE(second.back().result().cached());
   EXPECT_EQ(second.back().result().set().set_id(), first.back().result().set().set_id());
@@ -107,14 +109,14 @@ TEST_F(FitTest, StatesBeyondTheCapAreRefused) {
   EXPECT_TRUE(status.ok());
 }
 
-TEST(FitRequestsTest, MemoryIsBounded) {
-  FitRequests requests;
+TEST(RequestIdsTest, MemoryIsBounded) {
+  RequestIds requests;
   ASSERT_TRUE(requests.Claim("a", "1").ok());
-  for (size_t i = 0; i < FitRequests::kRemembered; ++i) {
+  for (size_t i = 0; i < RequestIds::kRemembered; ++i) {
     ASSERT_TRUE(requests.Claim(absl::StrCat("id", i), "1").ok());
   }
   EXPECT_TRUE(requests.Claim("a", "2").ok());  // forgotten
-  EXPECT_FALSE(requests.Claim(absl::StrCat("ID", FitRequests::kRemembered - 1), "2").ok());
+  EXPECT_FALSE(requests.Claim(absl::StrCat("ID", RequestIds::kRemembered - 1), "2").ok());
 }
 
 TEST_F(FitTest, RefusesAnotherModelNamingBoth) {

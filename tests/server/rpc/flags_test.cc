@@ -33,6 +33,25 @@ TEST(FlagsTest, Defaults) {
   EXPECT_EQ(flags.rpc.service.max_request_bytes, 16 << 20);
   EXPECT_FALSE(flags.rpc.service.allow_edited_text);
   EXPECT_FALSE(flags.rpc.reflection);
+  EXPECT_EQ(flags.rpc.stale_heartbeat, absl::Seconds(30));
+  EXPECT_EQ(flags.rpc.drain_window, absl::Milliseconds(500));
+  EXPECT_EQ(flags.engine.canary_period, absl::Seconds(30));
+  EXPECT_EQ(flags.engine.memory_limit, "");
+}
+
+TEST(FlagsTest, LimitsOfQueueMemoryAndHealthArrive) {
+  const SteerdFlags flags =
+      Parse({"--model", "m", "--queue-calls", "7", "--queue-tokens", "8000", "--queue-bytes",
+             "9000", "--memory-limit", "80%", "--stale-seconds", "5", "--canary-seconds", "6",
+             "--drain-window-seconds", "0.25"})
+          .flags;
+  EXPECT_EQ(flags.rpc.service.queue_calls, 7);
+  EXPECT_EQ(flags.rpc.service.queue_tokens, 8000);
+  EXPECT_EQ(flags.rpc.service.queue_bytes, 9000);
+  EXPECT_EQ(flags.engine.memory_limit, "80%");
+  EXPECT_EQ(flags.rpc.stale_heartbeat, absl::Seconds(5));
+  EXPECT_EQ(flags.engine.canary_period, absl::Seconds(6));
+  EXPECT_EQ(flags.rpc.drain_window, absl::Milliseconds(250));
 }
 
 TEST(FlagsTest, EveryFlagArrives) {

@@ -48,6 +48,23 @@ TEST_F(LifecycleTest, AStaleHeartbeatTurnsHealthOffUntilItBeatsAgain) {
   EXPECT_TRUE(WaitFor([&] { return Serving() && Serving(kServiceName); }));
 }
 
+TEST_F(LifecycleTest, AnEngineWithSlowStepsHasTwentyOfThem) {
+  engine_->SetSlowestStep(absl::Seconds(3));
+  engine_->SetHeartbeatAge(absl::Seconds(58));
+  absl::SleepFor(absl::Milliseconds(100));
+  EXPECT_TRUE(Serving());
+  engine_->SetHeartbeatAge(absl::Seconds(61));
+  EXPECT_TRUE(WaitFor([&] { return !Serving(); }));
+}
+
+TEST_F(LifecycleTest, AWrongCanaryRowTurnsHealthOffUntilOneIsRight) {
+  engine_->SetSound(false);
+  EXPECT_TRUE(WaitFor([&] { return !Serving() && !Serving(kServiceName); }));
+  EXPECT_NE(metrics_->Text().find("steer_ready 0"), std::string::npos);
+  engine_->SetSound(true);
+  EXPECT_TRUE(WaitFor([&] { return Serving(); }));
+}
+
 TEST_F(LifecycleTest, DrainRefusesNewWorkAndLetsRunningWorkEnd) {
   engine_->Block(true);
   grpc::ClientContext context;

@@ -40,6 +40,11 @@ TEST_F(RequestsTest, GetModelSaysWhatIsLoaded) {
   EXPECT_EQ(model.decode_rows(), 6);
   EXPECT_EQ(model.prefill_tokens(), 48);
   EXPECT_EQ(model.control_families(0), "isotropic");
+  EXPECT_EQ(model.memory().weights_bytes(), 1000);
+  EXPECT_EQ(model.memory().kv_arena_bytes(), 200);
+  EXPECT_EQ(model.memory().work_bytes(), 30);
+  EXPECT_EQ(model.memory().limit_bytes(), 4000);
+  EXPECT_EQ(model.memory().kv_tokens(), 400);
 }
 
 TEST_F(RequestsTest, Tokenize) {

@@ -1,11 +1,14 @@
 #include "tests/server/rpc/service_fixture.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 
 #include "common/files.h"
 #include "common/prompt_form.h"
 #include "google/rpc/status.pb.h"
+
+#include "absl/strings/str_format.h"
 
 namespace steer {
 
@@ -43,6 +46,11 @@ std::string FieldsOf(const grpc::Status& status) {
     absl::StrAppend(&fields, fields.empty() ? "" : " ", v.field);
   }
   return fields;
+}
+
+std::string FreshUuid() {
+  static std::atomic<int> made{0};
+  return absl::StrFormat("00000000-0000-4000-8000-%012x", 16 + ++made);
 }
 
 v1::FitDirectionRequest FitRequest() {

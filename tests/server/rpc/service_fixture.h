@@ -23,6 +23,9 @@ namespace steer {
 inline constexpr char kUuid[] = "123e4567-e89b-42d3-a456-426614174000";
 inline constexpr char kOtherUuid[] = "00000000-0000-4000-8000-000000000001";
 
+// Another id at each call.
+std::string FreshUuid();
+
 // Details of an error as a client sees them.
 struct RpcError {
   grpc::StatusCode code = grpc::StatusCode::OK;

@@ -9,6 +9,7 @@ class SplitTest : public ServiceFixture {
   v1::EvaluateRequest Request(v1::Purpose purpose, const std::string& user,
                               const std::string& set_id, bool control) {
     v1::EvaluateRequest request = EvaluateRequestOf(1);
+    request.set_request_id(FreshUuid());
     request.set_purpose(purpose);
     request.mutable_prompts(0)->set_user(user);
     *request.mutable_arms(0)->mutable_intervention() = AblateWith(set_id, control);

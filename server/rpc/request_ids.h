@@ -1,8 +1,7 @@
-// Which request a request_id stood for (https://google.aip.dev/155). Sets are named by their
-// inputs, so a repeated fit finds its set by itself; what needs memory is only that an id was used
-// for something else.
-#ifndef STEER_SERVER_RPC_FIT_REQUESTS_H_
-#define STEER_SERVER_RPC_FIT_REQUESTS_H_
+// Which request a request_id stood for (https://google.aip.dev/155): the same id may name only one
+// request for as long as it is remembered, whether its reply is still kept or not.
+#ifndef STEER_SERVER_RPC_REQUEST_IDS_H_
+#define STEER_SERVER_RPC_REQUEST_IDS_H_
 
 #include <deque>
 #include <map>
@@ -15,7 +14,7 @@
 namespace steer {
 
 // Thread-safe. Remembers the last kRemembered ids.
-class FitRequests {
+class RequestIds {
  public:
   static constexpr size_t kRemembered = 4096;
   // ALREADY_EXISTS (REQUEST_ID_REUSED) if `id` (any case) was claimed with another digest.
@@ -29,4 +28,4 @@ class FitRequests {
 
 }  // namespace steer
 
-#endif  // STEER_SERVER_RPC_FIT_REQUESTS_H_
+#endif  // STEER_SERVER_RPC_REQUEST_IDS_H_

@@ -1,11 +1,11 @@
-#include "server/rpc/fit_requests.h"
+#include "server/rpc/request_ids.h"
 
 #include "absl/strings/ascii.h"
 #include "common/errors.h"
 
 namespace steer {
 
-absl::Status FitRequests::Claim(const std::string& id, const std::string& digest) {
+absl::Status RequestIds::Claim(const std::string& id, const std::string& digest) {
   const std::string key = absl::AsciiStrToLower(id);
   absl::MutexLock lock(&mutex_);
   auto [entry, added] = digests_.try_emplace(key, digest);
