@@ -104,6 +104,7 @@ grpc::Status FakeService::ImportDirection(grpc::ServerContext*,
       return DetailedStatus(grpc::StatusCode::FAILED_PRECONDITION, "another", "MODEL_MISMATCH");
     set.set_imported(true);
     absl::MutexLock lock(&mutex_);
+    ++import_calls_;
     sets_[set.set_id()] = set;
     *response->mutable_set() = set;
     return grpc::Status::OK;
