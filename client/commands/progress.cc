@@ -100,10 +100,10 @@ void Progress::Renew() {
   std::string text =
       absl::StrCat(absl::StrJoin(stages, ", "), ": ", done_cells_, "/", cells_, " cells",
                    failed_cells_ > 0 ? absl::StrCat(", ", failed_cells_, " failed") : "");
-  const std::string rows =
-      call_rows == 0 ? ""
-                     : absl::StrCat(", ", call_rows, " rows in ",
-                                    lanes_.size() > 1 ? "these calls" : "this call");
+  const std::string rows = call_rows == 0
+                               ? ""
+                               : absl::StrCat(", ", call_rows, " rows in ",
+                                              lanes_.size() > 1 ? "these calls" : "this call");
   const std::string time = left ? absl::StrCat(", about ", ShownSeconds(*left), " left") : "";
   if (terminal_) {
     // Where not all has room, the time left is worth more than the rows.
@@ -188,9 +188,10 @@ void Progress::OnServer(const ServerChange& change) {
 void Progress::OnMove(const SeedMove& move) {
   Line(absl::StrCat("seed ", move.seed, ": ",
                     move.from.empty() ? "moves" : absl::StrCat("moves from ", move.from), " to ",
-                    move.to, move.anew       ? ", anew"
-                             : move.imported ? ", its set imported"
-                                             : ""));
+                    move.to,
+                    move.anew       ? ", anew"
+                    : move.imported ? ", its set imported"
+                                    : ""));
 }
 
 void Progress::OnRestart(const RestartRecord& restart, int64_t rows) {

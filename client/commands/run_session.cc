@@ -78,12 +78,12 @@ absl::Status RunSession::WriteEnd(const RunStats& stats, int64_t retries,
   if (!stats.servers.empty()) {
     Json servers = Json::array();
     for (const ServerUse& use : stats.servers) {
-      servers.push_back({{"server", use.server},
-                         {"model", use.model.model_fingerprint().empty() ? Json()
-                                                                         : ServerModelJson(use.model)},
-                         {"seeds", use.seeds},
-                         {"lost", use.lost},
-                         {"left_out", use.out}});
+      servers.push_back(
+          {{"server", use.server},
+           {"model", use.model.model_fingerprint().empty() ? Json() : ServerModelJson(use.model)},
+           {"seeds", use.seeds},
+           {"lost", use.lost},
+           {"left_out", use.out}});
     }
     session_["servers"] = std::move(servers);
     Json moves = Json::array();

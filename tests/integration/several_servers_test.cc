@@ -71,7 +71,8 @@ class SeveralServers : public testing::Test {
       std::map<std::string, int> seen;
       for (absl::string_view line : absl::StrSplit(*log, '\n')) {
         for (const char* seed : {"seed-0", "seed-1"}) {
-          if (absl::StrContains(line, absl::StrCat("\"key\":\"", seed, "/selection/"))) ++seen[seed];
+          if (absl::StrContains(line, absl::StrCat("\"key\":\"", seed, "/selection/")))
+            ++seen[seed];
         }
       }
       if (seen["seed-0"] >= cells && seen["seed-1"] >= cells) return true;
