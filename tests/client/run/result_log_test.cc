@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <thread>
 
 #include "client/run/records.h"
 #include "client/run/run_folder.h"
@@ -134,25 +133,6 @@ TEST_F(Log, ARecordMayNotTakeBackWhatIsNotItsOwn) {
     EXPECT_FALSE((*ResultLog::Open(path()))->Append(record).ok()) << prefix;
     EXPECT_EQ(ReasonOf(ResultLog::Open(path()).status()), "LOG_DAMAGED") << prefix;
   }
-}
-
-TEST_F(Log, ThreadsMayShareIt) {
-  auto log = *ResultLog::Open(path());
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&, t] {
-      const std::string seed = "seed-" + std::to_string(t) + "/";
-      for (int i = 0; i < 50; ++i) {
-        EXPECT_TRUE(log->Append(Make(seed + std::to_string(i), i)).ok());
-        EXPECT_EQ(log->Find(seed + std::to_string(i))->payload["value"], i);
-        EXPECT_GE(log->records().size(), static_cast<size_t>(i));
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  auto again = ResultLog::Open(path());
-  ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ((*again)->records().size(), 200u);
 }
 
 TEST_F(Log, ANumberThatIsNotFiniteIsRefused) {
