@@ -179,6 +179,24 @@ TEST(Records, AnyMissingFieldIsFound) {
   }
 }
 
+TEST(Records, ARestartReadsBackEqualAndTakesBackItsOwnSeedOnly) {
+  const RestartRecord restart{std::string(64, 'd'), 3, 2, std::string(64, 'b'), 17};
+  const Record record = ToRecord(restart);
+  EXPECT_EQ(record.key, "seed-3/restart-2");
+  auto parsed = ParseRestart(record);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(*parsed, restart);
+  for (auto it = record.payload.begin(); it != record.payload.end(); ++it) {
+    if (it.key() == "kind") continue;
+    Record broken = record;
+    broken.payload.erase(it.key());
+    EXPECT_EQ(ReasonOf(ParseRestart(broken).status()), "LOG_DAMAGED") << it.key();
+  }
+  Record other = record;
+  other.payload["seed"] = 4;
+  EXPECT_EQ(ReasonOf(ParseRestart(other).status()), "LOG_DAMAGED");
+}
+
 // Numbers that a field cannot hold are damage, not other numbers.
 TEST(Records, ANumberOutOfRangeIsFound) {
   CellRecord cell;
