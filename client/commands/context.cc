@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "client/api/tls_fault.h"
 #include "client/report/summary.h"
 #include "common/bearer_token.h"
@@ -21,7 +23,8 @@ void AddServerFlags(CLI::App* command, Context* context) {
   const char* group = "Server";
   command
       ->add_option("--server", context->channel.server,
-                   "Where steerd listens: host:port, or unix:path")
+                   "Where steerd listens: host:port, or unix:path; run, doctor and plan take "
+                   "several, as in a:50051,b:50051")
       ->capture_default_str()
       ->envname("STEER_SERVER")
       ->group(group);
@@ -66,8 +69,33 @@ void AddJsonFlag(CLI::App* command, Context* context) {
   command->add_flag("--json", context->json, "Print JSON for programs");
 }
 
+std::vector<std::string> ServersOf(const Context& context) {
+  return absl::StrSplit(context.channel.server, ',');
+}
+
+Context ForServer(const Context& context, const std::string& server) {
+  Context one = context;
+  one.channel.server = server;
+  return one;
+}
+
+absl::Status CheckServers(const Context& context) {
+  std::set<std::string> seen;
+  for (const std::string& server : ServersOf(context)) {
+    STEER_RETURN_IF_ERROR(OpenChannel(ForServer(context, server).channel).status());
+    if (seen.insert(server).second) continue;
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_ADDRESS",
+                     absl::StrCat("--server names ", server, " twice"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Client>> MakeClient(
     const Context& context, const std::function<void(ClientOptions*)>& customise) {
+  if (ServersOf(context).size() > 1) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_ADDRESS",
+                     "--server names several servers; this command speaks to one");
+  }
   STEER_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, OpenChannel(context.channel));
   if (ReadableByOthers(context.channel.token_file)) {
     Say(context, absl::StrCat("any user of this machine may read ", context.channel.token_file));

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,7 +24,7 @@ namespace steer {
 
 // One for the program. Main thread only, but for `stop_count`.
 struct Context {
-  ChannelOptions channel;
+  ChannelOptions channel;  // its `server` may be a list: see ServersOf
   double patience_seconds = 10;
   bool patience_given = false;
   double stall_seconds = 300;
@@ -39,7 +40,15 @@ void AddServerFlags(CLI::App* command, Context* context);
 // Adds --json.
 void AddJsonFlag(CLI::App* command, Context* context);
 
-// A client with the flags' settings. `customise` may adjust the options; null for none.
+// The servers that --server names, one or more.
+std::vector<std::string> ServersOf(const Context& context);
+// The context of a single one of them.
+Context ForServer(const Context& context, const std::string& server);
+// INVALID_ARGUMENT (reason INVALID_ADDRESS) if a name is missing or stands there twice, or is no
+// address; as OpenChannel for the other flags.
+absl::Status CheckServers(const Context& context);
+
+// A client with the flags' settings, for the one server that they name: INVALID_ADDRESS for a list. `customise` may adjust the options; null for none.
 absl::StatusOr<std::unique_ptr<Client>> MakeClient(
     const Context& context, const std::function<void(ClientOptions*)>& customise = nullptr);
 

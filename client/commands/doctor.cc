@@ -2,6 +2,7 @@
 #include <sys/statvfs.h>
 
 #include <CLI/CLI.hpp>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -10,6 +11,7 @@
 #include "client/report/gnuplot.h"
 #include "client/report/table.h"
 #include "client/telemetry/gateway.h"
+#include "common/status_macros.h"
 
 namespace steer {
 namespace {
@@ -53,7 +55,7 @@ Finding CheckServer(const Context& context, const absl::StatusOr<v1::GetModelRes
   std::string said(model.status().message());
   const std::string hint = ClosedConnectionHint(said, context.channel);
   if (!hint.empty()) absl::StrAppend(&said, "; ", hint);
-  return {"server", false, said, kExitUnreachable};
+  return {"server", false, absl::StrCat(context.channel.server, ": ", said), kExitUnreachable};
 }
 
 // The sum that steerd did before it loaded the model.
@@ -70,24 +72,53 @@ Finding Check(const std::string& what, const absl::Status& status, const std::st
   return {what, status.ok(), status.ok() ? good : std::string(status.message()), code};
 }
 
+// The server and its model. Unset if it did not answer.
+absl::StatusOr<v1::GetModelResponse> Examine(const Context& context,
+                                             std::vector<Finding>* findings) {
+  STEER_ASSIGN_OR_RETURN(std::unique_ptr<Client> client, MakeClient(context));
+  absl::StatusOr<v1::GetModelResponse> model = client->GetModel();
+  findings->push_back(CheckServer(context, model));
+  if (!model.ok()) return model;
+  bool ready = !model->model_fingerprint().empty() && !model->readouts().empty() &&
+               !model->control_families().empty();
+  findings->push_back(
+      {"model", ready,
+       absl::StrCat(model->name(), " (", model->family(), "), ", model->dtype(), " on ",
+                    model->device(), ready ? "" : "; it names no fingerprint, readout or control"),
+       kExitServer});
+  return model;
+}
+
+// Whether several servers may share a run: the same model is needed; the same numbers are not, but a
+// seed can only go on where they are.
+Finding CheckTogether(const std::vector<v1::GetModelResponse>& models) {
+  std::set<std::string> fingerprints, numerics;
+  for (const v1::GetModelResponse& model : models) {
+    fingerprints.insert(model.model_fingerprint());
+    numerics.insert(model.numeric_fingerprint());
+  }
+  if (fingerprints.size() > 1) {
+    return {"together", false, absl::StrCat(fingerprints.size(), " different models"), kExitServer};
+  }
+  return {"together", true,
+          absl::StrCat("one model, ",
+                       numerics.size() == 1
+                           ? "one numeric fingerprint: a lost server's seed goes on elsewhere"
+                           : absl::StrCat(numerics.size(),
+                                          " numeric fingerprints: a lost server's seed may have to "
+                                          "begin anew"))};
+}
+
 int Doctor(const Context& context, const DoctorFlags& flags) {
   std::vector<Finding> findings;
-  absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(context);
-  if (!client.ok()) return Fail(context, client.status(), Source::kInput);
-  absl::StatusOr<v1::GetModelResponse> model = (*client)->GetModel();
-  findings.push_back(CheckServer(context, model));
-  if (model.ok()) {
-    bool ready = !model->model_fingerprint().empty() && !model->readouts().empty() &&
-                 !model->control_families().empty();
-    findings.push_back({"model", ready,
-                        absl::StrCat(model->name(), " (", model->family(), "), ", model->dtype(),
-                                     " on ", model->device(),
-                                     ready ? "" : "; it names no fingerprint, readout or control"),
-                        kExitServer});
+  absl::Status addresses = CheckServers(context);
+  if (!addresses.ok()) return Fail(context, addresses, Source::kInput);
+  std::vector<v1::GetModelResponse> models;
+  for (const std::string& server : ServersOf(context)) {
+    absl::StatusOr<v1::GetModelResponse> model = Examine(ForServer(context, server), &findings);
+    if (model.ok()) models.push_back(*std::move(model));
   }
-  if (model.ok() && model->memory().weights_bytes() > 0) {
-    findings.push_back({"memory", true, DescribeMemory(model->memory())});
-  }
+  if (models.size() > 1) findings.push_back(CheckTogether(models));
   if (!flags.metrics.empty()) {
     findings.push_back(Check("metrics", ProbeMetrics(flags.metrics), flags.metrics, kExitFailure));
   }

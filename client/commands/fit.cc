@@ -123,7 +123,7 @@ int Fit(const Context& context, const FitFlags& flags) {
   absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(context, [&](ClientOptions* options) {
     options->stop = [] { return StopSignals() > 0; };
     options->on_waiting = [&](const absl::Status& why, absl::Duration waited) {
-      progress.OnWaiting(why, waited);
+      progress.OnWaiting(context.channel.server, why, waited);
     };
   });
   if (!client.ok()) return Fail(context, client.status(), Source::kInput);

@@ -48,6 +48,46 @@ absl::StatusOr<TokenCounts> CountTokens(const Plan& plan, const PlanData& data, 
   return counts;
 }
 
+// The facts of every server that --server names, the first one's client too.
+absl::Status AskServers(const Context& context, std::vector<ServerFacts>* facts,
+                        std::unique_ptr<Client>* first) {
+  const std::vector<std::string> servers = ServersOf(context);
+  for (const std::string& server : servers) {
+    STEER_ASSIGN_OR_RETURN(std::unique_ptr<Client> client, MakeClient(ForServer(context, server)));
+    absl::StatusOr<v1::GetModelResponse> model = client->GetModel();
+    if (!model.ok()) {
+      return servers.size() > 1 ? Annotate(model.status(), server) : model.status();
+    }
+    facts->push_back(ToServerFacts(*model));
+    if (*first == nullptr) *first = std::move(client);
+  }
+  return absl::OkStatus();
+}
+
+// What a run on several servers adds to a check that was made with the first one's facts.
+void CheckSpread(const Context& context, const Plan& plan, const std::vector<ServerFacts>& facts,
+                 PlanCheck* check) {
+  if (facts.size() < 2) return;
+  const std::vector<std::string> servers = ServersOf(context);
+  std::vector<WorkEstimate> work;
+  bool other_numbers = false;
+  for (size_t i = 0; i < facts.size(); ++i) {
+    work.push_back(EstimateWork(plan, facts[i], check->mean_tokens));
+    other_numbers |= facts[i].numeric_fingerprint != facts[0].numeric_fingerprint;
+    if (facts[i].model_fingerprint == facts[0].model_fingerprint) continue;
+    check->violations.push_back(
+        {"--server", absl::StrCat(servers[i], " has another model than ", servers[0])});
+  }
+  if (other_numbers) {
+    check->warnings.push_back(
+        "the servers differ in numeric fingerprint: which server a seed is on shows in its "
+        "numbers, "
+        "and a seed that loses its server may have to begin anew");
+  }
+  check->servers = static_cast<int>(facts.size());
+  check->spread_seconds = SpreadSeconds(work, static_cast<int64_t>(plan.seeds.size()));
+}
+
 struct Examined {
   Plan plan;
   PlanData data;
@@ -64,14 +104,16 @@ int Examine(const Context& context, const PlanFlags& flags, Examined* out) {
   if (!data.ok()) return Fail(context, data.status(), Source::kInput);
   out->data = *std::move(data);
   TokenCounts tokens;
+  std::vector<ServerFacts> servers;
   if (!flags.offline) {
-    absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(context);
-    if (!client.ok()) return Fail(context, client.status(), Source::kInput);
-    absl::StatusOr<v1::GetModelResponse> model = (*client)->GetModel();
-    if (!model.ok()) return Fail(context, model.status(), Source::kServer);
-    out->facts = ToServerFacts(*model);
+    absl::Status addresses = CheckServers(context);
+    if (!addresses.ok()) return Fail(context, addresses, Source::kInput);
+    std::unique_ptr<Client> client;
+    absl::Status asked = AskServers(context, &servers, &client);
+    if (!asked.ok()) return Fail(context, asked, Source::kServer);
+    out->facts = servers[0];
     absl::StatusOr<TokenCounts> counted =
-        CountTokens(out->plan, out->data, model->limits().max_prompts(), client->get());
+        CountTokens(out->plan, out->data, static_cast<int>(servers[0].max_prompts), client.get());
     if (!counted.ok()) return Fail(context, counted.status(), Source::kServer);
     tokens = *std::move(counted);
   }
@@ -79,6 +121,7 @@ int Examine(const Context& context, const PlanFlags& flags, Examined* out) {
       CheckPlan(out->plan, out->data, out->facts ? &*out->facts : nullptr, tokens);
   if (!check.ok()) return Fail(context, check.status(), Source::kInput);
   out->check = *std::move(check);
+  CheckSpread(context, out->plan, servers, &out->check);
   return kExitOk;
 }
 

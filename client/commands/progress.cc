@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -74,19 +75,35 @@ void Progress::Line(const std::string& text) {
 
 absl::optional<double> Progress::SecondsLeft() const {
   if (session_cells_ < 3 || session_rows_ == 0) return absl::nullopt;
-  double spent = evaluating_seconds_ + (evaluating_ ? Since(evaluating_since_) : 0);
+  double spent = evaluating_seconds_;
+  for (const auto& [seed, lane] : lanes_) spent += lane.evaluating ? Since(lane.since) : 0;
+  // Seconds of one server for a row; as many servers as work now share what is left.
   return spent / static_cast<double>(session_rows_) *
-         static_cast<double>(std::max<int64_t>(rows_ - done_rows_, 0));
+         static_cast<double>(std::max<int64_t>(rows_ - done_rows_, 0)) /
+         static_cast<double>(std::max<size_t>(lanes_.size(), 1));
+}
+
+void Progress::Stop(Lane* lane) {
+  if (lane->evaluating) evaluating_seconds_ += Since(lane->since);
+  lane->evaluating = false;
 }
 
 void Progress::Renew() {
-  if (context_.quiet || stage_.empty()) return;
+  if (context_.quiet || lanes_.empty()) return;
   absl::optional<double> left = SecondsLeft();
+  std::vector<std::string> stages;
+  int64_t call_rows = 0;
+  for (const auto& [seed, lane] : lanes_) {
+    stages.push_back(lane.stage);
+    call_rows += lane.call_rows;
+  }
   std::string text =
-      absl::StrCat(stage_, ": ", done_cells_, "/", cells_, " cells",
+      absl::StrCat(absl::StrJoin(stages, ", "), ": ", done_cells_, "/", cells_, " cells",
                    failed_cells_ > 0 ? absl::StrCat(", ", failed_cells_, " failed") : "");
-  const std::string rows =
-      call_rows_ > 0 ? absl::StrCat(", ", call_rows_, " rows in this call") : "";
+  const std::string rows = call_rows == 0
+                               ? ""
+                               : absl::StrCat(", ", call_rows, " rows in ",
+                                              lanes_.size() > 1 ? "these calls" : "this call");
   const std::string time = left ? absl::StrCat(", about ", ShownSeconds(*left), " left") : "";
   if (terminal_) {
     // Where not all has room, the time left is worth more than the rows.
@@ -117,25 +134,72 @@ void Progress::OnStart(int64_t cells, int64_t rows, int64_t done_cells, int64_t 
 }
 
 void Progress::OnStage(uint64_t seed, absl::string_view stage, int64_t cells) {
-  if (evaluating_) evaluating_seconds_ += Since(evaluating_since_);
-  evaluating_ = stage != "fit";
-  evaluating_since_ = Clock::now();
-  call_rows_ = 0;
-  stage_ = absl::StrCat("seed ", seed, " ", stage);
-  Line(stage == "fit" ? absl::StrCat(stage_, ": fitting")
-                      : absl::StrCat(stage_, ": ", cells, " cells to do"));
+  Lane& lane = lanes_[seed];
+  Stop(&lane);
+  lane.evaluating = stage != "fit";
+  lane.since = Clock::now();
+  lane.call_rows = 0;
+  lane.stage = absl::StrCat("seed ", seed, " ", stage);
+  Line(stage == "fit" ? absl::StrCat(lane.stage, ": fitting")
+                      : absl::StrCat(lane.stage, ": ", cells, " cells to do"));
 }
 
-void Progress::OnRows(int64_t done, int64_t) {
-  call_rows_ = done;
+void Progress::OnRows(uint64_t seed, int64_t done, int64_t) {
+  lanes_[seed].call_rows = done;
   Renew();
 }
 
 void Progress::OnFit(const FitRecord& fit, bool resumed) {
-  if (evaluating_) evaluating_seconds_ += Since(evaluating_since_);
-  evaluating_ = false;
+  auto lane = lanes_.find(fit.seed);
+  if (lane != lanes_.end()) Stop(&lane->second);
   Line(absl::StrCat("seed ", fit.seed, ": direction set ", fit.set_id.substr(0, 12),
                     resumed ? " (fitted before)" : ""));
+}
+
+void Progress::OnSeedEnd(uint64_t seed) {
+  auto lane = lanes_.find(seed);
+  if (lane == lanes_.end()) return;
+  Stop(&lane->second);
+  lanes_.erase(lane);
+}
+
+void Progress::OnServer(const ServerChange& change) {
+  switch (change.kind) {
+    case ServerChange::kUp:
+      Line(absl::StrCat("server ", change.server, ": answers, numeric fingerprint ",
+                        change.numeric_fingerprint.substr(0, 12)));
+      if (numerics_seen_.insert(change.numeric_fingerprint).second && numerics_seen_.size() == 2) {
+        Line(
+            "note: the servers differ in numeric fingerprint. A seed that loses its server begins "
+            "anew where no other has the same, and which server a seed is on shows in its numbers");
+      }
+      return;
+    case ServerChange::kAway:
+      Line(absl::StrCat("server ", change.server, ": lost: ", change.why.message()));
+      return;
+    case ServerChange::kOut:
+      Finish();
+      // Loud, whatever --quiet says: the run goes on without it.
+      fprintf(stderr, "steerctl: server %s is left out: %s\n", change.server.c_str(),
+              std::string(change.why.message()).c_str());
+  }
+}
+
+void Progress::OnMove(const SeedMove& move) {
+  Line(absl::StrCat("seed ", move.seed, ": ",
+                    move.from.empty() ? "moves" : absl::StrCat("moves from ", move.from), " to ",
+                    move.to,
+                    move.anew       ? ", anew"
+                    : move.imported ? ", its set imported"
+                                    : ""));
+}
+
+void Progress::OnRestart(const RestartRecord& restart, int64_t rows) {
+  done_cells_ -= restart.cells;
+  done_rows_ -= rows;
+  Line(absl::StrCat("seed ", restart.seed, ": begins anew: no server that answers has the numeric ",
+                    "fingerprint ", restart.numeric_fingerprint.substr(0, 12), " of its ",
+                    restart.cells, " cells"));
 }
 
 void Progress::OnCell(const CellRecord& cell) {
@@ -173,9 +237,10 @@ void Progress::OnFailure(const FailureRecord& failure, const absl::Status& why) 
           std::string(why.message()).c_str());
 }
 
-void Progress::OnWaiting(const absl::Status& why, absl::Duration waited) {
+void Progress::OnWaiting(const std::string& server, const absl::Status& why,
+                         absl::Duration waited) {
   std::string text =
-      absl::StrCat("waiting for steerd at ", context_.channel.server, " (",
+      absl::StrCat("waiting for steerd at ", server, " (",
                    ShownSeconds(absl::ToDoubleSeconds(waited)), "): ", why.message());
   if (terminal_) {
     Redraw(text);

@@ -1,5 +1,6 @@
 // steerctl run LOCK
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,7 +14,7 @@
 #include "client/plan/plan_data.h"
 #include "client/report/outputs.h"
 #include "client/report/table.h"
-#include "client/run/experiment.h"
+#include "client/run/fleet.h"
 #include "client/run/run_folder.h"
 #include "client/telemetry/gateway.h"
 #include "common/errors.h"
@@ -28,6 +29,7 @@ struct RunFlags {
   std::string data_root;
   std::string pushgateway;
   int attempts = 3;
+  double move_after = 30;  // seconds
 };
 
 // Progress on the terminal, and a snapshot for the gateway whenever something durable happened.
@@ -109,6 +111,30 @@ std::string DefaultOutput(const Lock& lock) {
   return absl::StrCat("runs/", lock.plan.name, "-", lock.digest.substr(0, 12));
 }
 
+using Connect = decltype(FleetOptions::connect);
+
+absl::Status RunOn(const Context& context, const RunFlags& flags, const Lock& lock,
+                   const Connect& connect, RunOptions options, ResultLog* log,
+                   SerialObserver* observer, RunStats* stats) {
+  const std::string data_root = DataRoot(flags.data_root, flags.lock);
+  // A run may wait out a restart of the server.
+  const absl::Duration patience =
+      context.patience_given ? absl::Seconds(context.patience_seconds) : absl::Minutes(10);
+  FleetOptions fleet;
+  fleet.servers = ServersOf(context);
+  if (fleet.servers.size() == 1) {
+    STEER_ASSIGN_OR_RETURN(std::unique_ptr<Client> client,
+                           connect(fleet.servers[0], patience, nullptr));
+    return RunExperiment(lock, data_root, options, client.get(), log, observer, stats);
+  }
+  // Another server may need them.
+  options.keep_sets = true;
+  fleet.patience = patience;
+  fleet.move_after = std::min(absl::Seconds(flags.move_after), patience);
+  fleet.connect = connect;
+  return RunOnServers(lock, data_root, options, fleet, log, observer, stats);
+}
+
 // The run proper, once the folder is ours. Returns the exit code.
 int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
             const std::string& output, const RunFolder& folder, ResultLog* log,
@@ -123,24 +149,27 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
   }
 
   RunView view(context, lock, *log, gateway);
-  auto customise = [&](ClientOptions* options) {
-    options->stop = StopNow;
-    options->on_waiting = [&](const absl::Status& why, absl::Duration waited) {
-      view.OnWaiting(why, waited);
-    };
-    options->on_retry = [&](absl::string_view, const absl::Status&) { view.CountRetry(); };
-    // A run may wait out a restart of the server.
-    if (!context.patience_given) options->patience = absl::Minutes(10);
+  SerialObserver observer(&view);
+  auto connect = [&](const std::string& server, absl::Duration patience,
+                     std::function<bool()> stop) {
+    return MakeClient(ForServer(context, server), [&, server](ClientOptions* options) {
+      options->patience = patience;
+      options->stop = [stop] { return StopNow() || (stop && stop()); };
+      options->on_waiting = [&, server](const absl::Status& why, absl::Duration waited) {
+        observer.Do([&] { view.OnWaiting(server, why, waited); });
+      };
+      options->on_retry = [&](absl::string_view, const absl::Status&) {
+        observer.Do([&] { view.CountRetry(); });
+      };
+    });
   };
-  absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(context, customise);
-  if (!client.ok()) return Fail(context, client.status(), Source::kInput);
 
   RunOptions options;
   options.attempts = flags.attempts;
   options.stop_soon = [] { return StopSignals() > 0; };
+  options.sets = folder.paths().sets;
   RunStats stats;
-  absl::Status ran = RunExperiment(lock, DataRoot(flags.data_root, flags.lock), options,
-                                   client->get(), log, &view, &stats);
+  absl::Status ran = RunOn(context, flags, lock, connect, options, log, &observer, &stats);
   view.Finish();
   if (!ran.ok()) {
     view.Push("stopped");
@@ -183,7 +212,7 @@ int Run(const Context& context, const RunFlags& flags) {
     return kExitUsage;
   }
   // A bad address or certificate is said before a folder is made.
-  absl::Status channel = OpenChannel(context.channel).status();
+  absl::Status channel = CheckServers(context);
   if (!channel.ok()) return Fail(context, channel, Source::kInput);
   std::string output = flags.output.empty() ? DefaultOutput(*lock) : flags.output;
   absl::StatusOr<std::unique_ptr<RunFolder>> folder = RunFolder::Open(output, *lock);
@@ -214,6 +243,11 @@ void RegisterRun(CLI::App* app, Context* context) {
                    "Tries of a cell that fails for a reason that may pass")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
+  command
+      ->add_option("--move-after", flags->move_after,
+                   "With several servers: seconds that one may stay away before its seed moves")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e6));
   command->callback(
       [context, flags] { context->action = [context, flags] { return Run(*context, *flags); }; });
 }

@@ -37,6 +37,17 @@ Json HostFacts() {
   return host;
 }
 
+Json ServerModelJson(const v1::GetModelResponse& model) {
+  Json facts = Json::object();
+  for (const auto& [name, value] : model.numeric_facts()) facts[name] = value;
+  return {{"version", model.version()},
+          {"contract_version", model.contract_version()},
+          {"device", model.device()},
+          {"dtype", model.dtype()},
+          {"numeric_fingerprint", model.numeric_fingerprint()},
+          {"numeric_facts", std::move(facts)}};
+}
+
 }  // namespace
 
 RunSession::RunSession(std::string path) : path_(std::move(path)), started_(SteadySeconds()) {
@@ -63,15 +74,27 @@ absl::Status RunSession::WriteEnd(const RunStats& stats, int64_t retries,
   session_["stage_seconds"] = stats.stage_seconds;
   session_["retries"] = retries;
   session_["outcome"] = outcome;
-  if (!stats.model.model_fingerprint().empty()) {
-    Json facts = Json::object();
-    for (const auto& [name, value] : stats.model.numeric_facts()) facts[name] = value;
-    session_["server"] = {{"version", stats.model.version()},
-                          {"contract_version", stats.model.contract_version()},
-                          {"device", stats.model.device()},
-                          {"dtype", stats.model.dtype()},
-                          {"numeric_fingerprint", stats.model.numeric_fingerprint()},
-                          {"numeric_facts", std::move(facts)}};
+  if (!stats.model.model_fingerprint().empty()) session_["server"] = ServerModelJson(stats.model);
+  if (!stats.servers.empty()) {
+    Json servers = Json::array();
+    for (const ServerUse& use : stats.servers) {
+      servers.push_back(
+          {{"server", use.server},
+           {"model", use.model.model_fingerprint().empty() ? Json() : ServerModelJson(use.model)},
+           {"seeds", use.seeds},
+           {"lost", use.lost},
+           {"left_out", use.out}});
+    }
+    session_["servers"] = std::move(servers);
+    Json moves = Json::array();
+    for (const SeedMove& move : stats.moves) {
+      moves.push_back({{"seed", move.seed},
+                       {"from", move.from.empty() ? Json() : Json(move.from)},
+                       {"to", move.to},
+                       {"set_imported", move.imported},
+                       {"anew", move.anew}});
+    }
+    session_["moves"] = std::move(moves);
   }
   return Write();
 }

@@ -112,6 +112,7 @@ absl::StatusOr<PlanCheck> CheckPlan(const Plan& plan, const PlanData& data,
                                           b.tokens.mean * static_cast<double>(b.tokens_known)) /
                                              static_cast<double>(known)
                                        : 0.0;
+  check.mean_tokens = mean_tokens;
   check.work = EstimateWork(plan, *facts, mean_tokens);
   return check;
 }

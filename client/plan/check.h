@@ -33,7 +33,11 @@ struct PlanCheck {
   std::vector<Violation>
       violations;  // of CheckAgainstServer and context length; the plan cannot be frozen
   std::vector<std::string> warnings;  // worth a look, one sentence each
+  double mean_tokens = 0;             // of a templated prompt; 0 if tokens are not known
   absl::optional<WorkEstimate> work;  // with facts
+  // With several servers: how many, and the time on all of them, if they measured their rates.
+  int servers = 1;
+  absl::optional<double> spread_seconds;
 };
 
 // `facts` null: no server was asked. `tokens`: templated prompt lengths by hash, may be empty.

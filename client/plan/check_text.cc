@@ -106,6 +106,11 @@ std::string RenderPlanCheck(const Plan& plan, const PlanCheck& check) {
                     check.work->timed ? SecondsText(check.work->seconds)
                                       : "unknown: the server measured no rates",
                     "\n");
+    if (check.spread_seconds) {
+      absl::StrAppend(&text, "  on ", check.servers,
+                      " servers, each seed whole on one: ", SecondsText(*check.spread_seconds),
+                      "\n");
+    }
   }
   for (const std::string& warning : check.warnings)
     absl::StrAppend(&text, "warning: ", warning, "\n");
@@ -149,6 +154,10 @@ Json PlanCheckJson(const PlanCheck& check) {
     }
     json["work"] = {
         {"stages", stages}, {"seconds", check.work->seconds}, {"timed", check.work->timed}};
+    if (check.servers > 1) {
+      json["work"]["servers"] = check.servers;
+      json["work"]["spread_seconds"] = check.spread_seconds ? Json(*check.spread_seconds) : Json();
+    }
   }
   return json;
 }

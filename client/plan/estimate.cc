@@ -38,4 +38,17 @@ WorkEstimate EstimateWork(const Plan& plan, const ServerFacts& facts, double mea
   return work;
 }
 
+absl::optional<double> SpreadSeconds(const std::vector<WorkEstimate>& on_each, int64_t seeds) {
+  std::vector<double> free_at(on_each.size());
+  double end = 0;
+  for (int64_t seed = 0; seed < seeds; ++seed) {
+    const size_t server =
+        static_cast<size_t>(std::min_element(free_at.begin(), free_at.end()) - free_at.begin());
+    if (server == on_each.size() || !on_each[server].timed) return absl::nullopt;
+    free_at[server] += on_each[server].seconds / static_cast<double>(seeds);
+    end = std::max(end, free_at[server]);
+  }
+  return end;
+}
+
 }  // namespace steer

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/optional.h"
 #include "client/plan/plan.h"
 #include "client/plan/server_facts.h"
 
@@ -28,6 +29,10 @@ struct WorkEstimate {
 // `mean_tokens`: of a templated prompt. facts.layers > 0 and facts.decode_rows > 0 are needed for
 // rows and steps; with R unknown, R = 1.
 WorkEstimate EstimateWork(const Plan& plan, const ServerFacts& facts, double mean_tokens);
+
+// Seconds of a run on several servers, each seed whole on one and given to the server that is free
+// first. `on_each`: the whole work on each server alone. Unset if a server measured no rates.
+absl::optional<double> SpreadSeconds(const std::vector<WorkEstimate>& on_each, int64_t seeds);
 
 }  // namespace steer
 

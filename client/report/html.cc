@@ -137,6 +137,11 @@ std::string Provenance(const Lock& lock, const Summary& summary) {
       {"controls", absl::StrCat(lock.plan.control_family, ", seed ", lock.plan.control_seed,
                                 ", draws ", lock.plan.control_draws)}};
   for (const SeedSummary& seed : summary.seeds) {
+    for (const RestartRecord& restart : seed.restarts) {
+      rows.push_back({absl::StrCat("seed ", seed.seed, ": began anew, its server lost"),
+                      absl::StrCat(restart.cells, " cells of numeric fingerprint ",
+                                   restart.numeric_fingerprint, " dropped")});
+    }
     if (!seed.fit) continue;
     rows.push_back({absl::StrCat("seed ", seed.seed, ": direction set"), seed.fit->set_id});
     rows.push_back({absl::StrCat("seed ", seed.seed, ": set content"), seed.fit->content_digest});

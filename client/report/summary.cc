@@ -87,6 +87,10 @@ class Builder {
                                   &seed.selection_arms));
     STEER_RETURN_IF_ERROR(AddArms(splits, Stage::kTest, lock_.arms, &seed.test_arms));
     STEER_ASSIGN_OR_RETURN(seed.decision, DecidePost(CellsOf(seed)));
+    for (int n = 1; const Record* record = log_.Find(RestartKey(splits.seed, n)); ++n) {
+      STEER_ASSIGN_OR_RETURN(RestartRecord restart, ParseRestart(*record));
+      seed.restarts.push_back(std::move(restart));
+    }
     STEER_RETURN_IF_ERROR(AddFailures(splits.seed, seed.fit.has_value(), &seed.failures));
     return seed;
   }

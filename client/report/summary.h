@@ -48,6 +48,7 @@ struct SeedSummary {
   std::vector<ArmSummary> selection_arms;     // measured ones, in the stage's order
   std::vector<ArmSummary> test_arms;          // measured ones, in the lock's order
   SeedDecision decision;
+  std::vector<RestartRecord> restarts;  // times that it began anew on a server of other numbers
   std::vector<FailureRecord> failures;  // last failure of each fit or cell that is still missing
   const ArmSummary* FindTest(const std::string& name) const;  // null if not measured
 };

@@ -116,12 +116,18 @@ Json SeedJson(const SeedSummary& seed) {
                         {"reason", f.reason},
                         {"note", f.note}});
   }
-  return {{"seed", seed.seed},
-          {"decision", DecisionJson(seed)},
-          {"fit", seed.fit ? FitJson(*seed.fit) : Json()},
-          {"selection", seed.selection ? SelectionJson(seed) : Json()},
-          {"arms", ArmsJson(seed.test_arms)},
-          {"failures", std::move(failures)}};
+  Json json = {{"seed", seed.seed},
+               {"decision", DecisionJson(seed)},
+               {"fit", seed.fit ? FitJson(*seed.fit) : Json()},
+               {"selection", seed.selection ? SelectionJson(seed) : Json()},
+               {"arms", ArmsJson(seed.test_arms)},
+               {"failures", std::move(failures)}};
+  // Only there where it happened: what every other run writes stays as it is.
+  for (const RestartRecord& restart : seed.restarts) {
+    json["began_anew"].push_back({{"abandoned_numeric_fingerprint", restart.numeric_fingerprint},
+                                  {"abandoned_cells", restart.cells}});
+  }
+  return json;
 }
 
 Json LockedFileJson(const PromptSource& source, const LockedFile& file) {

@@ -88,6 +88,11 @@ std::string RenderTable(const Lock& lock, const Summary& summary) {
     if (!seed.decision.missing.empty()) {
       absl::StrAppend(&text, "  missing: ", absl::StrJoin(seed.decision.missing, ", "), "\n");
     }
+    for (const RestartRecord& restart : seed.restarts) {
+      absl::StrAppend(&text, "  began anew: its server was lost, and with it ", restart.cells,
+                      " cells of numeric fingerprint ", restart.numeric_fingerprint.substr(0, 12),
+                      "\n");
+    }
     for (const FailureRecord& failure : seed.failures) {
       absl::StrAppend(&text, "  failed: ", failure.of, ": ", failure.code,
                       failure.reason.empty() ? "" : absl::StrCat(" (", failure.reason, ")"), "\n");

@@ -22,9 +22,14 @@ struct RunOptions {
   // Tries of one cell (or fit) that fails for a reason that may pass.
   int attempts = 3;
   absl::Duration attempt_wait = absl::Seconds(1);
-  // True: stop when the cell in hand is durable, with CANCELLED. Polled on the run's thread. May be
+  // True: stop when the cell in hand is durable, with CANCELLED. Polled on the run's threads. May be
   // empty.
   std::function<bool()> stop_soon;
+  // Folder in which fitted sets are kept, as <content digest>.safetensors, so that another server
+  // can have them. Sets that it holds are imported where a server lacks them; empty: neither.
+  std::string sets;
+  // Keep the sets of this run too.
+  bool keep_sets = false;
 };
 
 // True for errors that no other cell could escape either: the server is away or another one, the

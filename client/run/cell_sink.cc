@@ -103,7 +103,7 @@ const std::vector<PromptRecord>& CellSink::PromptsOf(const Cell& cell) const {
 }
 
 void CellSink::OnProgress(int64_t rows_done, int64_t rows_total) {
-  observer_->OnRows(rows_done, rows_total);
+  observer_->OnRows(context_.prompts.seed, rows_done, rows_total);
 }
 
 absl::Status CellSink::OnOutcome(const v1::Outcome& outcome) {

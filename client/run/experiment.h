@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/api/client.h"
@@ -13,25 +14,28 @@
 #include "client/run/cell_evaluator.h"
 #include "client/run/observer.h"
 #include "client/run/result_log.h"
+#include "client/run/scope.h"
 #include "steer/v1/model.pb.h"
 
 namespace steer {
 
-// What a lock asks for and how much of it a log holds.
-struct RunScope {
-  int64_t cells = 0;
-  int64_t rows = 0;
-  int64_t done_cells = 0;
-  int64_t done_rows = 0;
-  bool complete = false;  // every seed chosen and every test cell there: no server is needed
+// What one of several servers did.
+struct ServerUse {
+  std::string server;
+  v1::GetModelResponse model;   // as it answered last; empty if it never did
+  std::vector<uint64_t> seeds;  // that it took, in order
+  int lost = 0;                 // times that it went away with a seed in hand
+  bool out = false;             // it has another model, or refused us
 };
-// Layers that turned out unusable, once a fit is there, are not asked for.
-absl::StatusOr<RunScope> ScopeOf(const Lock& lock, const ResultLog& log);
 
 struct RunStats {
   bool complete = false;                        // as RunScope.complete, at the end
   std::map<std::string, double> stage_seconds;  // "fit", "selection", "test"
   v1::GetModelResponse model;                   // of the server; empty if none was needed
+  // Of runs on several servers.
+  std::vector<ServerUse> servers;
+  std::vector<SeedMove> moves;
+  std::vector<RestartRecord> restarts;
 };
 
 // Runs what is missing. `data_root`: where the lock's prompt files are; read only if something is

@@ -37,6 +37,10 @@ std::string FailureKey(absl::string_view of, int number) {
   return absl::StrCat(of, "/failure-", number);
 }
 
+std::string RestartKey(uint64_t seed, int number) {
+  return absl::StrCat("seed-", seed, "/restart-", number);
+}
+
 Record ToRecord(const FitRecord& fit, Json observed) {
   Json reports = Json::array();
   for (const LayerSeparation& r : fit.reports) {
@@ -129,6 +133,17 @@ Record ToRecord(const FailureRecord& failure, Json observed) {
                   {"code", failure.code}, {"reason", failure.reason},
                   {"note", failure.note}};
   return {FailureKey(failure.of, failure.number), std::move(payload), std::move(observed)};
+}
+
+Record ToRecord(const RestartRecord& restart) {
+  Json payload = {{"kind", "restart"},
+                  {"plan_digest", restart.plan_digest},
+                  {"seed", restart.seed},
+                  {"number", restart.number},
+                  {"numeric_fingerprint", restart.numeric_fingerprint},
+                  {"cells", restart.cells},
+                  {kSupersedes, absl::StrCat("seed-", restart.seed, "/")}};
+  return {RestartKey(restart.seed, restart.number), std::move(payload), Json::object()};
 }
 
 }  // namespace steer

@@ -120,23 +120,38 @@ struct FailureRecord {
   friend bool operator==(const FailureRecord&, const FailureRecord&) = default;
 };
 
-// "seed-0/fit/0123456789ab", "seed-0/test/ablate/harmful", "seed-0/selected", "<of>/failure-1".
+// A seed that began anew on a server with other numbers, since the one it was begun on was lost.
+// Everything that the log says of the seed before this record no longer counts (see result_log.h).
+struct RestartRecord {
+  std::string plan_digest;
+  uint64_t seed = 0;
+  int number = 1;                   // 1 for its first
+  std::string numeric_fingerprint;  // of the cells that no longer count
+  int cells = 0;                    // how many they were
+  friend bool operator==(const RestartRecord&, const RestartRecord&) = default;
+};
+
+// "seed-0/fit/0123456789ab", "seed-0/test/ablate/harmful", "seed-0/selected", "<of>/failure-1",
+// "seed-0/restart-1".
 std::string FitKey(uint64_t seed, absl::string_view numeric_fingerprint);
 std::string CellKey(uint64_t seed, Stage stage, absl::string_view arm);
 std::string SelectionKey(uint64_t seed);
 std::string FailureKey(absl::string_view of, int number);
+std::string RestartKey(uint64_t seed, int number);
 
 Record ToRecord(const FitRecord& fit, Json observed);
 Record ToRecord(const CellRecord& cell, Json observed);
 Record ToRecord(const SelectionRecord& selection);
 Record ToRecord(const FailureRecord& failure, Json observed);
+Record ToRecord(const RestartRecord& restart);
 
 // DATA_LOSS naming the key if the payload is not of this kind.
 absl::StatusOr<FitRecord> ParseFit(const Record& record);
 absl::StatusOr<CellRecord> ParseCell(const Record& record);
 absl::StatusOr<SelectionRecord> ParseSelection(const Record& record);
 absl::StatusOr<FailureRecord> ParseFailure(const Record& record);
-// "fit", "cell", "selection", "failure", or empty.
+absl::StatusOr<RestartRecord> ParseRestart(const Record& record);
+// "fit", "cell", "selection", "failure", "restart", or empty.
 std::string KindOf(const Record& record);
 
 }  // namespace steer

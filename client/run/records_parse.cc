@@ -236,4 +236,18 @@ absl::StatusOr<FailureRecord> ParseFailure(const Record& record) {
   return failure;
 }
 
+absl::StatusOr<RestartRecord> ParseRestart(const Record& record) {
+  Reader reader(record.payload, record.key);
+  RestartRecord restart;
+  restart.plan_digest = reader.String("plan_digest");
+  reader.Int("seed", &restart.seed);
+  reader.Int("number", &restart.number);
+  restart.numeric_fingerprint = reader.String("numeric_fingerprint");
+  reader.Int("cells", &restart.cells);
+  if (reader.String(kSupersedes) != absl::StrCat("seed-", restart.seed, "/"))
+    reader.Fail(kSupersedes);
+  if (!reader.status().ok()) return reader.status();
+  return restart;
+}
+
 }  // namespace steer

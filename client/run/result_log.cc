@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/digest.h"
 #include "common/errors.h"
@@ -72,7 +73,7 @@ absl::Status DiskError(const absl::Status& status, absl::string_view doing) {
 absl::StatusOr<LogContents> ReadResultLog(const std::string& path) {
   STEER_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path, kMaxLogBytes));
   LogContents contents;
-  std::map<std::string, size_t> by_key;
+  LiveRecords live;
   size_t at = 0;
   for (int64_t number = 1; at < bytes.size(); ++number) {
     size_t end = bytes.find('\n', at);
@@ -84,15 +85,18 @@ absl::StatusOr<LogContents> ReadResultLog(const std::string& path) {
       if (last && !parses) break;
       return Damaged(path, number, record.status().message());
     }
-    auto [it, fresh] = by_key.emplace(record->key, contents.records.size());
-    if (!fresh && contents.records[it->second].payload != record->payload) {
+    const Record* held = live.Find(record->key);
+    if (held != nullptr && held->payload != record->payload) {
       return Damaged(
           path, number,
           absl::StrCat("key ", record->key, " stands there twice with different payloads"));
     }
-    if (fresh) contents.records.push_back(*std::move(record));
+    if (held == nullptr && !live.Add(*std::move(record))) {
+      return Damaged(path, number, "takes back what is not its own");
+    }
     at = end + 1;
   }
+  for (const Record& record : live.InOrder()) contents.records.push_back(record);
   contents.bytes = static_cast<int64_t>(at);
   contents.torn_bytes = static_cast<int64_t>(bytes.size() - at);
   return contents;
@@ -115,26 +119,63 @@ absl::StatusOr<std::unique_ptr<ResultLog>> ResultLog::Open(const std::string& pa
     absl::Status synced = SyncFolder(folder.empty() ? "." : folder);
     if (!synced.ok()) return DiskError(synced, "cannot create the result log");
   }
-  log->size_ = contents.bytes;
   log->torn_bytes_ = contents.torn_bytes;
-  log->records_ = std::move(contents.records);
-  for (size_t i = 0; i < log->records_.size(); ++i) log->by_key_[log->records_[i].key] = i;
+  absl::MutexLock lock(&log->mutex_);
+  log->size_ = contents.bytes;
+  for (Record& record : contents.records) log->live_.Add(std::move(record));
   return log;
 }
 
 ResultLog::~ResultLog() { close(fd_); }
 
-const Record* ResultLog::Find(absl::string_view key) const {
+const Record* LiveRecords::Find(absl::string_view key) const {
   auto it = by_key_.find(key);
-  return it == by_key_.end() ? nullptr : &records_[it->second];
+  return it == by_key_.end() ? nullptr : &entries_[it->second].record;
+}
+
+bool LiveRecords::Add(Record record) {
+  auto superseded = record.payload.find(kSupersedes);
+  if (superseded != record.payload.end()) {
+    if (!superseded->is_string()) return false;
+    const std::string prefix = superseded->get<std::string>();
+    if (!absl::EndsWith(prefix, "/") || !absl::StartsWith(record.key, prefix)) return false;
+    auto it = by_key_.lower_bound(prefix);
+    while (it != by_key_.end() && absl::StartsWith(it->first, prefix)) {
+      Entry& entry = entries_[it->second];
+      entry.live = entry.record.payload.contains(kSupersedes);
+      it = entry.live ? std::next(it) : by_key_.erase(it);
+    }
+  }
+  by_key_[record.key] = entries_.size();
+  entries_.push_back({std::move(record)});
+  return true;
+}
+
+std::vector<std::reference_wrapper<const Record>> LiveRecords::InOrder() const {
+  std::vector<std::reference_wrapper<const Record>> records;
+  for (const Entry& entry : entries_) {
+    if (entry.live) records.emplace_back(entry.record);
+  }
+  return records;
+}
+
+const Record* ResultLog::Find(absl::string_view key) const {
+  absl::MutexLock lock(&mutex_);
+  return live_.Find(key);
+}
+
+std::vector<std::reference_wrapper<const Record>> ResultLog::records() const {
+  absl::MutexLock lock(&mutex_);
+  return live_.InOrder();
 }
 
 absl::Status ResultLog::Append(Record record) {
+  absl::MutexLock lock(&mutex_);
   if (broken_) {
     return MakeError(absl::StatusCode::kFailedPrecondition, kDiskReason,
                      absl::StrCat(path_, " failed before; run again to read it anew"));
   }
-  if (const Record* held = Find(record.key)) {
+  if (const Record* held = live_.Find(record.key)) {
     if (held->payload == record.payload) return absl::OkStatus();
     return MakeError(absl::StatusCode::kDataLoss, "CELL_CONFLICT",
                      absl::StrCat(record.key,
@@ -150,8 +191,7 @@ absl::Status ResultLog::Append(Record record) {
     return ftruncate(fd_, size_) == 0 ? written : Annotate(written, "half a record is left");
   }
   size_ += static_cast<int64_t>(line.size());
-  by_key_[record.key] = records_.size();
-  records_.push_back(std::move(record));
+  if (!live_.Add(std::move(record))) return absl::InternalError("takes back what is not its own");
   return DiskError(Failpoint("run.log.after_append"), "cannot write a result");
 }
 

@@ -35,9 +35,20 @@ bool IsLeftover(const std::string& name) {
   return false;
 }
 
+// What a crash left of a set that was being written.
+void TidySets(const std::string& folder) {
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (absl::StrContains(it->path().filename().string(), ".safetensors.tmp."))
+      fs::remove(it->path(), ignored);
+  }
+}
+
 // Removes leftovers; true in *others if anything else than the holder's file remains.
 absl::Status Tidy(const std::string& folder, bool* others) {
   *others = false;
+  TidySets(RunPaths(folder).sets);
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::string name = it->path().filename().string();
@@ -66,7 +77,8 @@ RunPaths::RunPaths(const std::string& folder)
       verdict(Join(folder, "verdict.json")),
       figure_svg(Join(folder, "figure.svg")),
       figure_png(Join(folder, "figure.png")),
-      report(Join(folder, "report.html")) {}
+      report(Join(folder, "report.html")),
+      sets(Join(folder, "sets")) {}
 
 absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Take(const std::string& folder) {
   std::string holder = Join(folder, kHolderFile);

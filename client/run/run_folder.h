@@ -1,5 +1,6 @@
 // The folder of one run: who may write in it, and what belongs there.
 //   lock.json  the lock it was started with       cells.jsonl  the result log
+//   sets/      fitted sets of a run on several servers, <content digest>.safetensors
 //   run.json   clocks and hosts                    summary.json, verdict.json, figure.svg,
 //   figure.png, report.html  made from the first two
 #ifndef STEER_CLIENT_RUN_RUN_FOLDER_H_
@@ -15,7 +16,7 @@ namespace steer {
 
 struct RunPaths {
   explicit RunPaths(const std::string& folder);
-  std::string lock, log, run, summary, verdict, figure_svg, figure_png, report;
+  std::string lock, log, run, summary, verdict, figure_svg, figure_png, report, sets;
 };
 
 // Holds the folder for one writer as long as it lives. Thread-compatible.

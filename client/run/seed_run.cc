@@ -7,6 +7,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "client/run/fit_check.h"
+#include "client/run/kept_sets.h"
 #include "common/digest.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
@@ -41,15 +42,13 @@ absl::StatusOr<FitRecord> SeedRun::Fit() {
   const Record* held = log_->Find(FitKey(prompts_.seed, model_.numeric_fingerprint()));
   if (held != nullptr) {
     STEER_ASSIGN_OR_RETURN(FitRecord fit, ParseFit(*held));
-    v1::GetDirectionRequest request;
-    request.set_set_id(fit.set_id);
-    absl::StatusOr<v1::GetDirectionResponse> stored = client_->GetDirection(request);
-    if (stored.ok() && stored->set().content_digest() == fit.content_digest) {
+    STEER_ASSIGN_OR_RETURN(bool there, ServerHas(fit));
+    if (there) {
+      STEER_RETURN_IF_ERROR(KeepSet(fit, options_, client_));
       observer_->OnFit(fit, true);
       return fit;
     }
     // The set is gone (or damaged): the same inputs must give the same set, which Append checks.
-    if (!stored.ok() && StopsTheRun(stored.status())) return stored.status();
   }
   observer_->OnStage(prompts_.seed, "fit", 1);
   auto start = std::chrono::steady_clock::now();
@@ -61,11 +60,22 @@ absl::StatusOr<FitRecord> SeedRun::Fit() {
       if (!fit.ok()) return fit.status();
       Json observed = {{"seconds", SecondsSince(start)}};
       STEER_RETURN_IF_ERROR(log_->Append(ToRecord(*fit, std::move(observed))));
+      STEER_RETURN_IF_ERROR(KeepSet(*fit, options_, client_));
       observer_->OnFit(*fit, false);
       return fit;
     }
     absl::SleepFor(options_.attempt_wait);
   }
+}
+
+absl::StatusOr<bool> SeedRun::ServerHas(const FitRecord& fit) {
+  v1::GetDirectionRequest request;
+  request.set_set_id(fit.set_id);
+  absl::StatusOr<v1::GetDirectionResponse> stored = client_->GetDirection(request);
+  if (stored.ok() && stored->set().content_digest() == fit.content_digest) return true;
+  if (!stored.ok() && StopsTheRun(stored.status())) return stored.status();
+  STEER_ASSIGN_OR_RETURN(imported_, ImportKeptSet(fit, options_, client_));
+  return imported_;
 }
 
 absl::StatusOr<FitRecord> SeedRun::FitOnServer() {
@@ -80,7 +90,7 @@ absl::StatusOr<FitRecord> SeedRun::FitOnServer() {
   request.set_drop_states(!lock_.plan.keep_states);
   STEER_ASSIGN_OR_RETURN(v1::FitDirectionResult result,
                          client_->FitDirection(request, [this](int64_t done, int64_t total) {
-                           observer_->OnRows(done, total);
+                           observer_->OnRows(prompts_.seed, done, total);
                          }));
   STEER_RETURN_IF_ERROR(CheckFittedSet(result.set(), lock_, prompts_, model_));
   return ToFitRecord(result.set(), lock_.digest, prompts_.seed);

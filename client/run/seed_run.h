@@ -18,6 +18,10 @@ namespace steer {
 absl::Status CheckSeedNumerics(const ResultLog& log, uint64_t seed,
                                const std::string& numeric_fingerprint);
 
+// The numeric fingerprint of the seed's cells; empty if none was measured. DATA_LOSS if one cannot
+// be read.
+absl::StatusOr<std::string> MeasuredNumerics(const ResultLog& log, uint64_t seed);
+
 // The fit that the seed's cells belong to: the one with their numbers, or the last one. Unset if
 // there is none.
 absl::StatusOr<absl::optional<FitRecord>> FindFit(const ResultLog& log, uint64_t seed);
@@ -41,10 +45,14 @@ class SeedRun {
 
   // As RunExperiment. OK also where a failure leaves the seed incomplete.
   absl::Status Run();
+  // True once Run has brought the seed's set to the server from the folder of kept sets.
+  bool imported() const { return imported_; }
 
  private:
   absl::StatusOr<FitRecord> Fit();
   absl::StatusOr<FitRecord> FitOnServer();
+  // Whether the server has the logged set, if need be by an import. An error stops the run.
+  absl::StatusOr<bool> ServerHas(const FitRecord& fit);
   // False if a selection cell is missing.
   absl::StatusOr<bool> Select(const FitRecord& fit, SelectionRecord* selection);
   absl::Status Test(const FitRecord& fit, const SelectionRecord& selection);
@@ -60,6 +68,7 @@ class SeedRun {
   ResultLog* const log_;
   RunObserver* const observer_;
   std::map<std::string, double>* const stage_seconds_;
+  bool imported_ = false;
 };
 
 }  // namespace steer

@@ -5,9 +5,7 @@
 #include "common/status_macros.h"
 
 namespace steer {
-namespace {
 
-// The numeric fingerprint of the seed's cells; empty if none was measured.
 absl::StatusOr<std::string> MeasuredNumerics(const ResultLog& log, uint64_t seed) {
   for (const Record& record : log.records()) {
     if (KindOf(record) != "cell") continue;
@@ -16,8 +14,6 @@ absl::StatusOr<std::string> MeasuredNumerics(const ResultLog& log, uint64_t seed
   }
   return std::string();
 }
-
-}  // namespace
 
 absl::Status CheckSeedNumerics(const ResultLog& log, uint64_t seed,
                                const std::string& numeric_fingerprint) {

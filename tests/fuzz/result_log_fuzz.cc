@@ -67,6 +67,7 @@ void CheckRecords(const steer::Record& r) {
               [&](const auto& selection) { return ToRecord(selection); });
   CheckRecord(steer::ParseFailure(r), r,
               [&](const auto& failure) { return ToRecord(failure, none); });
+  CheckRecord(steer::ParseRestart(r), r, [&](const auto& restart) { return ToRecord(restart); });
 }
 
 }  // namespace

@@ -109,7 +109,8 @@ ProcessEnd Scenario::StopServer() {
 std::unique_ptr<Process> Scenario::StartCtl(const std::vector<std::string>& arguments,
                                             const std::string& name,
                                             const Environment& environment) {
-  std::vector<std::string> argv = {BuildPath("client/steerctl"), "--server", address()};
+  std::vector<std::string> argv = {BuildPath("client/steerctl"), "--server",
+                                   ctl_servers_.empty() ? address() : ctl_servers_};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return std::make_unique<Process>(argv, environment, Path(name + ".out"), Path(name + ".err"));
 }

@@ -46,6 +46,9 @@ class Scenario {
   ProcessEnd StopServer();
   std::string server_log() const;
 
+  // What later steerctl commands are told instead of address(): several servers, say.
+  void set_ctl_servers(std::string servers) { ctl_servers_ = std::move(servers); }
+
   // steerctl --server <address> <arguments>.
   CommandResult Ctl(const std::vector<std::string>& arguments, const Environment& environment = {},
                     absl::Duration timeout = absl::Minutes(2));
@@ -64,7 +67,7 @@ class Scenario {
   std::string MetricsPage() const;
 
  private:
-  std::string folder_, model_;
+  std::string folder_, model_, ctl_servers_;
   int port_ = 0, metrics_port_ = 0, commands_ = 0;
   std::unique_ptr<Process> server_;
 };

@@ -86,6 +86,10 @@ int FakeService::fit_calls() const {
   absl::MutexLock lock(&mutex_);
   return fit_calls_;
 }
+int FakeService::import_calls() const {
+  absl::MutexLock lock(&mutex_);
+  return import_calls_;
+}
 void FakeService::ForgetSets() {
   absl::MutexLock lock(&mutex_);
   sets_.clear();

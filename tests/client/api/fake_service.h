@@ -59,6 +59,7 @@ class FakeService : public v1::SteerService::Service {
   // What came, in order.
   std::vector<v1::EvaluateRequest> evaluate_requests() const;
   int fit_calls() const;
+  int import_calls() const;
   // Forgets every direction set, as a server whose store was wiped.
   void ForgetSets();
 
@@ -93,6 +94,7 @@ class FakeService : public v1::SteerService::Service {
   std::map<std::string, v1::DirectionSet> sets_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::EvaluateRequest> evaluate_requests_ ABSL_GUARDED_BY(mutex_);
   int fit_calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  int import_calls_ ABSL_GUARDED_BY(mutex_) = 0;
   int model_calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

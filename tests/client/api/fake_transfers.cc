@@ -1,4 +1,5 @@
-// The calls of the fake service that a run does not use, and its errors.
+// Transfers of the fake service, the calls that a run does not use, and its errors. A whole set
+// without states travels as its message; anything else as one small direction file.
 #include "common/digest.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -53,8 +54,23 @@ grpc::Status FakeService::DeleteDirection(grpc::ServerContext*,
   return DetailedStatus(grpc::StatusCode::NOT_FOUND, "no such set", "SET_NOT_FOUND");
 }
 
-grpc::Status FakeService::ExportDirection(grpc::ServerContext*, const v1::ExportDirectionRequest*,
+grpc::Status FakeService::ExportDirection(grpc::ServerContext*,
+                                          const v1::ExportDirectionRequest* request,
                                           grpc::ServerWriter<v1::ExportDirectionResponse>* writer) {
+  if (request->without_states()) {
+    absl::MutexLock lock(&mutex_);
+    auto it = sets_.find(request->set_id());
+    if (it == sets_.end())
+      return DetailedStatus(grpc::StatusCode::NOT_FOUND, "no such set", "SET_NOT_FOUND");
+    v1::DirectionSet set = it->second;
+    set.set_has_states(false);
+    v1::ExportDirectionResponse whole;
+    whole.set_chunk(set.SerializeAsString());
+    whole.set_total_bytes(static_cast<int64_t>(whole.chunk().size()));
+    whole.set_sha256(Sha256Hex(whole.chunk()));
+    writer->Write(whole);
+    return grpc::Status::OK;
+  }
   const float values[3] = {0.1f, -2.5f, 3e-7f};
   std::string header = R"({"direction":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}})";
   std::string file(8, '\0');
@@ -82,6 +98,17 @@ grpc::Status FakeService::ImportDirection(grpc::ServerContext*,
   }
   if (Sha256Hex(file) != sha256)
     return DetailedStatus(grpc::StatusCode::DATA_LOSS, "damaged", "DIGEST_MISMATCH");
+  v1::DirectionSet set;
+  if (set.ParseFromString(file) && IsSha256Hex(set.set_id())) {
+    if (set.model_fingerprint() != behaviour.model_fingerprint)
+      return DetailedStatus(grpc::StatusCode::FAILED_PRECONDITION, "another", "MODEL_MISMATCH");
+    set.set_imported(true);
+    absl::MutexLock lock(&mutex_);
+    ++import_calls_;
+    sets_[set.set_id()] = set;
+    *response->mutable_set() = set;
+    return grpc::Status::OK;
+  }
   response->mutable_set()->set_set_id(sha256);
   response->mutable_set()->set_imported(true);
   return grpc::Status::OK;

@@ -121,5 +121,20 @@ TEST(Estimate, CountsRowsStepsAndSeconds) {
   EXPECT_EQ(EstimateWork(plan, facts, 25).seconds, 0);
 }
 
+TEST(Estimate, SpreadsWholeSeedsOverServers) {
+  WorkEstimate fast, slow;
+  fast.timed = slow.timed = true;
+  fast.seconds = 30;  // 10 a seed
+  slow.seconds = 60;  // 20 a seed
+  EXPECT_DOUBLE_EQ(*SpreadSeconds({fast}, 3), 30);
+  // Two seeds at once, then the third: a seed is never divided.
+  EXPECT_DOUBLE_EQ(*SpreadSeconds({fast, fast}, 3), 20);
+  EXPECT_DOUBLE_EQ(*SpreadSeconds({fast, slow}, 3), 20);
+  EXPECT_DOUBLE_EQ(*SpreadSeconds({fast, fast, fast, fast}, 3), 10);
+  slow.timed = false;
+  EXPECT_FALSE(SpreadSeconds({fast, slow}, 3).has_value());
+  EXPECT_FALSE(SpreadSeconds({}, 3).has_value());
+}
+
 }  // namespace
 }  // namespace steer

@@ -92,6 +92,49 @@ TEST_F(Log, TheSameKeyMustHaveTheSamePayload) {
   EXPECT_EQ(ReasonOf(ResultLog::Open(path()).status()), "LOG_DAMAGED");
 }
 
+Record MakeRestart(uint64_t seed, int number) {
+  return ToRecord(RestartRecord{std::string(64, 'd'), seed, number, std::string(64, 'b'), 2});
+}
+
+TEST_F(Log, ARestartTakesBackWhatItsSeedHadAndNoOther) {
+  auto log = *ResultLog::Open(path());
+  ASSERT_TRUE(log->Append(Make("seed-1/a", 1)).ok());
+  ASSERT_TRUE(log->Append(Make("seed-10/a", 2)).ok());
+  const Record* held = log->Find("seed-1/a");
+  ASSERT_TRUE(log->Append(MakeRestart(1, 1)).ok());
+  EXPECT_EQ(log->Find("seed-1/a"), nullptr);
+  EXPECT_EQ(held->payload["value"], 1) << "what was found stays readable";
+  EXPECT_EQ(log->Find("seed-10/a")->payload["value"], 2);
+  // The same key anew, with another payload, which then holds as any other.
+  ASSERT_TRUE(log->Append(Make("seed-1/a", 3)).ok());
+  EXPECT_EQ(ReasonOf(log->Append(Make("seed-1/a", 1))), "CELL_CONFLICT");
+  ASSERT_TRUE(log->Append(MakeRestart(1, 2)).ok());
+  ASSERT_TRUE(log->Append(Make("seed-1/b", 4)).ok());
+  auto keys = [](const ResultLog& of) {
+    std::vector<std::string> keys;
+    for (const Record& record : of.records()) keys.push_back(record.key);
+    return keys;
+  };
+  const std::vector<std::string> expected = {"seed-10/a", "seed-1/restart-1", "seed-1/restart-2",
+                                             "seed-1/b"};
+  EXPECT_EQ(keys(*log), expected);
+  // Read back, it is the same, and the file has kept everything.
+  auto again = ResultLog::Open(path());
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(keys(**again), expected);
+  EXPECT_NE(ReadAll(path()).find("\"value\":3"), std::string::npos);
+}
+
+TEST_F(Log, ARecordMayNotTakeBackWhatIsNotItsOwn) {
+  for (const char* prefix : {"", "seed-2/", "seed-1", "seed-1/x/"}) {
+    std::filesystem::remove(path());
+    Record record = MakeRestart(1, 1);
+    record.payload[kSupersedes] = prefix;
+    EXPECT_FALSE((*ResultLog::Open(path()))->Append(record).ok()) << prefix;
+    EXPECT_EQ(ReasonOf(ResultLog::Open(path()).status()), "LOG_DAMAGED") << prefix;
+  }
+}
+
 TEST_F(Log, ANumberThatIsNotFiniteIsRefused) {
   auto log = *ResultLog::Open(path());
   Record record = Make("k", 1);
@@ -134,6 +177,24 @@ TEST(Records, AnyMissingFieldIsFound) {
     broken.payload.erase(it.key());
     EXPECT_EQ(ReasonOf(ParseCell(broken).status()), "LOG_DAMAGED") << it.key();
   }
+}
+
+TEST(Records, ARestartReadsBackEqualAndTakesBackItsOwnSeedOnly) {
+  const RestartRecord restart{std::string(64, 'd'), 3, 2, std::string(64, 'b'), 17};
+  const Record record = ToRecord(restart);
+  EXPECT_EQ(record.key, "seed-3/restart-2");
+  auto parsed = ParseRestart(record);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(*parsed, restart);
+  for (auto it = record.payload.begin(); it != record.payload.end(); ++it) {
+    if (it.key() == "kind") continue;
+    Record broken = record;
+    broken.payload.erase(it.key());
+    EXPECT_EQ(ReasonOf(ParseRestart(broken).status()), "LOG_DAMAGED") << it.key();
+  }
+  Record other = record;
+  other.payload["seed"] = 4;
+  EXPECT_EQ(ReasonOf(ParseRestart(other).status()), "LOG_DAMAGED");
 }
 
 // Numbers that a field cannot hold are damage, not other numbers.
