@@ -45,7 +45,8 @@ if [ "$(cat "$root/.complete" 2>/dev/null)" != "$digest" ]; then
   mkdir -p "$cache"
   staging=$(mktemp -d "$cache/libtorch.XXXXXX")
   set -- --no-compile --only-binary=:all: --implementation cp --python-version 3.11 --platform manylinux_2_28_x86_64 \
-    --platform manylinux_2_25_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --target "$staging"
+    --platform manylinux_2_27_x86_64 --platform manylinux_2_26_x86_64 --platform manylinux_2_25_x86_64 --platform manylinux_2_24_x86_64 \
+    --platform manylinux_2_18_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --target "$staging"
   if [ "$cuda" = yes ]; then
     python3 -m pip install -q --disable-pip-version-check "$@" torch==2.11.0 >&2
   else
