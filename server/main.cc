@@ -79,7 +79,7 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   std::unique_ptr<AuditLog> audit;
   if (!flags.audit_log.empty()) {
     STEER_ASSIGN_OR_RETURN(audit, AuditLog::Open(flags.audit_log, [&metrics](bool written) {
-                             metrics.AuditRecorded(written);
+                             metrics.AuditRecord(written);
                            }));
     spdlog::info("audit log {}: head {}", flags.audit_log, audit->head());
   }

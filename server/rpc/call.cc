@@ -12,9 +12,9 @@ namespace steer {
 
 namespace {
 
-AuthFailure AuthFailureOf(const absl::Status& status) {
-  if (status.code() == absl::StatusCode::kPermissionDenied) return AuthFailure::kRole;
-  return ReasonOf(status) == "TOKEN_MISSING" ? AuthFailure::kMissing : AuthFailure::kUnknown;
+AuthenticationFailure AuthFailureOf(const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kPermissionDenied) return AuthenticationFailure::kRole;
+  return ReasonOf(status) == "TOKEN_MISSING" ? AuthenticationFailure::kMissing : AuthenticationFailure::kUnknown;
 }
 
 }  // namespace

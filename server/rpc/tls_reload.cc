@@ -55,8 +55,10 @@ class Credentials final : public grpc::ServerCredentials {
     if (generation == credentials->handed_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const grpc_ssl_pem_key_cert_pair pair = {files.pair.key.c_str(),
                                              files.pair.certificates.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(
-        files.client_authorities.empty() ? nullptr : files.client_authorities.c_str(), &pair, 1);
+    // gRPC aborts without authorities, also where it asks no client for a certificate.
+    const std::string& roots =
+        files.client_authorities.empty() ? files.pair.certificates : files.client_authorities;
+    *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
     credentials->handed_ = generation;
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }

@@ -213,13 +213,13 @@ Metrics::Metrics(absl::string_view service, absl::Span<const MethodName> methods
 
 Metrics::~Metrics() = default;
 
-void Metrics::AuthenticationFailed(AuthFailure why) {
+void Metrics::AuthenticationFailed(AuthenticationFailure why) {
   families_->auth_failures[static_cast<size_t>(why)]->Increment();
 }
 
 void Metrics::TlsReloaded(bool ok) { families_->tls_reloads[ok ? 1 : 0]->Increment(); }
 
-void Metrics::AuditRecorded(bool written) {
+void Metrics::AuditRecord(bool written) {
   families_->audit_records[written ? 1 : 0]->Increment();
 }
 

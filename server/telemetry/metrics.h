@@ -42,7 +42,7 @@ enum class Rejection {
 };
 
 // Why a caller was turned away.
-enum class AuthFailure { kMissing, kUnknown, kRole };
+enum class AuthenticationFailure { kMissing, kUnknown, kRole };
 
 class Metrics final : public EngineObserver {
  public:
@@ -57,9 +57,9 @@ class Metrics final : public EngineObserver {
   void CallHandled(absl::string_view method, absl::StatusCode code, absl::Duration took);
   void Rejected(Rejection reason);
 
-  void AuthenticationFailed(AuthFailure why);
+  void AuthenticationFailed(AuthenticationFailure why);
   void TlsReloaded(bool ok);
-  void AuditRecorded(bool written);
+  void AuditRecord(bool written);
 
   // State of the process.
   void SetModel(absl::string_view name, absl::string_view family, absl::string_view device,

@@ -173,7 +173,7 @@ TEST_F(Canary, NoMarkedStringLeaves) {
   for (const char* fault : {"edit.skip_row=skip@20", "edit.swap_direction=skip@2",
                             "store.ledger.before_write=error", "store.put.before_rename=error"}) {
     // The sets of before would be found again.
-    fs::remove_all(scenario_.Path("store"));
+    fs::remove_all(scenario_.Path("directions"));
     Serve(fault);
     EXPECT_NE(Ctl(scenario_.RunArguments(lock, scenario_.Path(absl::StrCat("run-", fault))))
                   .end.exit_code,

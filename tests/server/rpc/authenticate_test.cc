@@ -11,7 +11,7 @@ namespace steer {
 namespace {
 
 const google::protobuf::ServiceDescriptor& Service() {
-  return *v1::TokenizeRequest::descriptor()->file()->FindServiceByName("SteerService");
+  return *google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(kServiceName);
 }
 
 std::string TokenOf(Role role) { return std::string(40, RoleName(role)[1]); }
