@@ -86,7 +86,6 @@ TEST_F(TlsReloadTest, OldProtocolVersionsAreRefused) {
                            .c_str()) == 0;
   };
   EXPECT_TRUE(handshake("-tls1_3"));
-  EXPECT_TRUE(handshake("-tls1_2"));
   EXPECT_FALSE(handshake("-tls1_1"));
   EXPECT_FALSE(handshake("-tls1"));
 }
