@@ -52,7 +52,7 @@ TEST(ParseTokensTest, MistakesNameFileAndLineAndQuoteNothing) {
                                 "run " + Sha256Hex(kRun) + " other",   // the same token
                                 "run " + digest + " good",             // the same name
                                 "run A" + digest.substr(1) + " name",  // upper case
-                                std::string("run ") + digest + " n\0x"}) {
+                                std::string("run ") + digest + " n\x01x"}) {
     const auto entries = ParseTokens(good + "\n" + bad + "\n", "tokens.txt");
     ASSERT_FALSE(entries.ok()) << bad;
     EXPECT_EQ(ReasonOf(entries.status()), "BAD_TOKENS_FILE");
