@@ -28,7 +28,6 @@ RUN apt-get update -qq && grep -v '^#' /tmp/packages.txt | DEBIAN_FRONTEND=nonin
 # HOME and the compute cache of a GPU lie on the tmpfs that compose and Kubernetes mount, so that any uid and a read-only root do.
 ENV PATH=/opt/steer/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp CUDA_CACHE_PATH=/tmp/cuda OMP_WAIT_POLICY=passive
 USER 65532
-VOLUME ["/data/directions", "/data/runs"]
 EXPOSE 50051 9464
 # Covers the loading of a model: until start_period is over a failure does not count.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=600s CMD ["steerd", "--healthcheck", "--listen", "127.0.0.1:50051"]
