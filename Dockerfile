@@ -47,7 +47,7 @@ COPY deploy/nvcc.txt deploy/
 RUN --mount=type=secret,id=ca,target=/run/ca.pem,required=false \
     --mount=type=cache,id=steer-ccache,target=/root/.cache/ccache \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
-    python3 -m pip install -q --no-compile --no-deps --target /opt/nvcc -r deploy/nvcc.txt && \
+    python3 -m pip install -q --no-compile --no-deps --require-hashes --target /opt/nvcc -r deploy/nvcc.txt && \
     STEER_TORCH_ROOT=$(deploy/install_dependencies.sh --cuda) && export STEER_TORCH_ROOT && \
     toolkit=/opt/nvcc/nvidia/cu13 && ln -sf libcudart.so.13 $toolkit/lib/libcudart.so && ln -sfn lib $toolkit/lib64 && \
     cmake --preset release -B build/cuda -DSTEER_BUILD_TESTS=OFF -DSTEER_CUDA=ON \
