@@ -28,7 +28,6 @@ RUN apt-get update -qq && grep -v '^#' /tmp/packages.txt | DEBIAN_FRONTEND=nonin
 # HOME and the compute cache of a GPU lie on the tmpfs that compose and Kubernetes mount, so that any uid and a read-only root do.
 ENV PATH=/opt/steer/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp CUDA_CACHE_PATH=/tmp/cuda OMP_WAIT_POLICY=passive
 USER 65532
-VOLUME ["/data/directions", "/data/runs"]
 EXPOSE 50051 9464
 # Covers the loading of a model: until start_period is over a failure does not count.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=600s CMD ["steerd", "--healthcheck", "--listen", "127.0.0.1:50051"]
@@ -48,7 +47,7 @@ COPY deploy/nvcc.txt deploy/
 RUN --mount=type=secret,id=ca,target=/run/ca.pem,required=false \
     --mount=type=cache,id=steer-ccache,target=/root/.cache/ccache \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
-    python3 -m pip install -q --no-compile --no-deps --target /opt/nvcc -r deploy/nvcc.txt && \
+    python3 -m pip install -q --no-compile --no-deps --require-hashes --target /opt/nvcc -r deploy/nvcc.txt && \
     STEER_TORCH_ROOT=$(deploy/install_dependencies.sh --cuda) && export STEER_TORCH_ROOT && \
     toolkit=/opt/nvcc/nvidia/cu13 && ln -sf libcudart.so.13 $toolkit/lib/libcudart.so && ln -sfn lib $toolkit/lib64 && \
     cmake --preset release -B build/cuda -DSTEER_BUILD_TESTS=OFF -DSTEER_CUDA=ON \
