@@ -86,6 +86,9 @@ absl::StatusOr<v1::GetModelResponse> Examine(const Context& context,
        absl::StrCat(model->name(), " (", model->family(), "), ", model->dtype(), " on ",
                     model->device(), ready ? "" : "; it names no fingerprint, readout or control"),
        kExitServer});
+  if (model->memory().weights_bytes() > 0) {
+    findings->push_back({"memory", true, DescribeMemory(model->memory())});
+  }
   return model;
 }
 
