@@ -79,15 +79,17 @@ TEST_F(TlsReloadTest, AuthoritiesOfClientsToo) {
 TEST_F(TlsReloadTest, OldProtocolVersionsAreRefused) {
   Serve();
   if (IsSkipped()) return;
+  // By what it says (and that has bytes of HTTP/2 in it), not by how it ends: a server that speaks HTTP/2 hangs up on whoever does not, and that is an error to s_client.
   const auto handshake = [&](const std::string& version) {
     return std::system(absl::StrCat("echo | openssl s_client -connect 127.0.0.1:", server_->port(),
-                                    " -alpn h2 -cipher 'ALL:@SECLEVEL=0' ", version,
-                                    " > /dev/null 2>&1")
+                                    " -alpn h2 ", version,
+                                    " 2>/dev/null | grep -a '^New, TLSv1' | grep -qv '(NONE)'")
                            .c_str()) == 0;
   };
+  EXPECT_TRUE(handshake("-tls1_2"));
   EXPECT_TRUE(handshake("-tls1_3"));
-  EXPECT_FALSE(handshake("-tls1_1"));
-  EXPECT_FALSE(handshake("-tls1"));
+  EXPECT_FALSE(handshake("-tls1_1 -cipher ALL:@SECLEVEL=0"));
+  EXPECT_FALSE(handshake("-tls1 -cipher ALL:@SECLEVEL=0"));
 }
 
 }  // namespace
