@@ -88,6 +88,8 @@ absl::StatusOr<TlsReloader::Files> TlsReloader::Read() const {
 absl::StatusOr<std::shared_ptr<TlsReloader>> TlsReloader::Open(
     TlsPaths paths, std::function<void(bool)> on_reload) {
   std::shared_ptr<TlsReloader> reloader(new TlsReloader(std::move(paths), std::move(on_reload)));
+  // Before the files are read: a change in between shows at the first Poll.
+  reloader->seen_ = ContentDigest(reloader->paths_);
   STEER_ASSIGN_OR_RETURN(Files files, reloader->Read());
   absl::MutexLock lock(&reloader->mutex_);
   reloader->files_ = std::move(files);
@@ -100,19 +102,19 @@ std::pair<TlsReloader::Files, int> TlsReloader::Current() const {
 }
 
 // By content, not by time stamps: those have the width of a clock tick, in which a file may be
-// written, read and written again.
+// written, read and written again. Nothing is parsed while the content stays.
 void TlsReloader::Poll() {
+  const std::string content = ContentDigest(paths_);
+  if (content == seen_) return;
   absl::StatusOr<Files> files = Read();
+  if (ContentDigest(paths_) != content) return;  // being written: the next Poll looks again
+  seen_ = content;
   if (!files.ok()) {
-    const std::string content = ContentDigest(paths_);
-    if (content == failed_) return;
-    failed_ = content;
     spdlog::error("TLS files were not read again, those before stay in use: {}",
                   std::string(files.status().message()));
     if (on_reload_) on_reload_(false);
     return;
   }
-  failed_.clear();
   {
     absl::MutexLock lock(&mutex_);
     if (files_ == *files) return;

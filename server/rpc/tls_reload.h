@@ -51,7 +51,7 @@ class TlsReloader {
 
   const TlsPaths paths_;
   const std::function<void(bool)> on_reload_;
-  std::string failed_;  // digest of the content that was not taken last; empty: none
+  std::string seen_;  // digest of the content that was last read, taken or not
   mutable absl::Mutex mutex_;
   Files files_ ABSL_GUARDED_BY(mutex_);
   int generation_ ABSL_GUARDED_BY(mutex_) = 1;
