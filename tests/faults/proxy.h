@@ -1,11 +1,10 @@
-// A TCP proxy on loopback between a client and a server, with the faults of a network. Also answers by itself, as a broken peer would.
+// A TCP proxy on loopback between a client and a server, with the faults of a network.
 #ifndef STEER_TESTS_FAULTS_PROXY_H_
 #define STEER_TESTS_FAULTS_PROXY_H_
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -55,37 +54,6 @@ class Proxy {
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   std::thread accepting_;
 };
-
-// An HTTP server that answers every request with one status line, or never ("").
-class Answerer {
- public:
-  explicit Answerer(std::string status_line);
-  ~Answerer();
-  Answerer(const Answerer&) = delete;
-  Answerer& operator=(const Answerer&) = delete;
-  int port() const { return port_; }
-  // Requests that were read whole or in part.
-  int64_t requests() const { return requests_.load(); }
-  // The body of the last one.
-  std::string last_body();
-
- private:
-  void Serve();
-  const std::string status_line_;
-  int listener_ = -1, port_ = 0;
-  std::atomic<int64_t> requests_{0};
-  absl::Mutex mutex_;
-  std::string last_body_ ABSL_GUARDED_BY(mutex_);
-  std::vector<int> kept_ ABSL_GUARDED_BY(mutex_);  // never answered
-  std::thread thread_;
-};
-
-// A connection to loopback, or -1.
-int Dial(int port);
-// A listener on a free port of loopback.
-int ListenAnywhere(int* port);
-// Closes with a reset instead of a farewell.
-void CloseHard(int fd);
 
 }  // namespace steer
 

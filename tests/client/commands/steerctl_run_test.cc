@@ -1,9 +1,6 @@
 // The program, end to end against a fake service: verdict, resume after kill -9 at every durable
 // step, faults of disk and gateway, exit codes.
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -19,6 +16,7 @@
 #include "tests/client/api/fake_service.h"
 #include "tests/client/commands/steerctl_process.h"
 #include "tests/client/run/experiment_files.h"
+#include "tests/support/loopback.h"
 
 namespace steer {
 namespace {
@@ -291,22 +289,12 @@ TEST_F(Steerctl, WithoutGnuplotResultsAreWrittenAndTheCodeSaysSo) {
 }
 
 TEST_F(Steerctl, ABrokenGatewayNeverFailsARun) {
-  // Accepts and stays silent.
-  int listener = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  ASSERT_EQ(listen(listener, 8), 0);
-  socklen_t size = sizeof(address);
-  getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+  Answerer silent("");
   absl::Time start = absl::Now();
-  ProcessResult run = Run(
-      "silent", {}, {"--pushgateway", absl::StrCat("http://127.0.0.1:", ntohs(address.sin_port))});
+  ProcessResult run = Run("silent", {}, {"--pushgateway", silent.url()});
   EXPECT_EQ(run.exit_code, kExitOk) << run.err;
   EXPECT_TRUE(absl::StrContains(run.err, "pushes failed")) << run.err;
   EXPECT_LT(absl::Now() - start, absl::Seconds(60));
-  close(listener);
   EXPECT_EQ(Run("refused", {}, {"--pushgateway", "http://127.0.0.1:1"}).exit_code, kExitOk);
 }
 

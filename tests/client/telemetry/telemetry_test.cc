@@ -1,8 +1,5 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,66 +15,12 @@
 #include "client/telemetry/gateway.h"
 #include "client/telemetry/metrics_text.h"
 #include "gtest/gtest.h"
+#include "tests/support/loopback.h"
 
 extern char** environ;
 
 namespace steer {
 namespace {
-
-// A listener on the loopback that reads each request and answers with fixed bytes; empty: never
-// answers.
-class Listener {
- public:
-  explicit Listener(std::string answer) : answer_(std::move(answer)) {
-    fd_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-    listen(fd_, 16);
-    socklen_t size = sizeof(address);
-    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    if (!answer_.empty()) thread_ = std::thread([this] { Serve(); });
-  }
-  ~Listener() {
-    shutdown(fd_, SHUT_RDWR);
-    if (thread_.joinable()) thread_.join();
-    close(fd_);
-  }
-  std::string url() const { return absl::StrCat("http://127.0.0.1:", port_); }
-  // After destruction of the pusher only.
-  const std::vector<std::string>& requests() const { return requests_; }
-
- private:
-  void Serve() {
-    for (;;) {
-      int peer = accept(fd_, nullptr, nullptr);
-      if (peer < 0) return;
-      std::string request;
-      char buffer[8192];
-      size_t wanted = std::string::npos;
-      while (request.size() < wanted) {
-        ssize_t n = read(peer, buffer, sizeof(buffer));
-        if (n <= 0) break;
-        request.append(buffer, static_cast<size_t>(n));
-        size_t end = request.find("\r\n\r\n");
-        size_t length = request.find("Content-Length: ");
-        if (end != std::string::npos)
-          wanted = end + 4 + (length < end ? std::stoul(request.substr(length + 16)) : 0);
-      }
-      requests_.push_back(request);
-      std::string head = answer_ + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-      if (write(peer, head.data(), head.size()) < 0) perror("write");
-      close(peer);
-    }
-  }
-  std::string answer_;
-  int fd_ = -1;
-  int port_ = 0;
-  std::thread thread_;
-  std::vector<std::string> requests_;
-};
 
 GatewayOptions Options(const std::string& url) {
   GatewayOptions options;
@@ -122,14 +65,14 @@ TEST(Gateway, RefusesWhatIsNoUrlOrLabel) {
 }
 
 TEST(Gateway, PutsTheNewestSnapshot) {
-  Listener listener("HTTP/1.1 200 OK");
+  Answerer listener("200 OK");
   auto pusher = *GatewayPusher::Start(Options(listener.url()));
   for (int i = 0; i < 500; ++i) pusher->Publish(absl::StrCat("steer_x ", i, "\n"));
   pusher->Close();
   EXPECT_GE(pusher->counts().pushed, 1);
   EXPECT_LT(pusher->counts().pushed, 100);  // a slot, not a queue
   EXPECT_EQ(pusher->counts().failed, 0);
-  const std::string& last = listener.requests().back();
+  const std::string last = listener.requests().back();
   EXPECT_TRUE(absl::StartsWith(last, "PUT /metrics/job/steerctl/experiment/e1 HTTP/1.1\r\n"))
       << last;
   EXPECT_TRUE(absl::EndsWith(last, "\r\n\r\nsteer_x 499\n")) << last;
@@ -137,9 +80,9 @@ TEST(Gateway, PutsTheNewestSnapshot) {
 }
 
 TEST(Gateway, ErrorAnswersAreCountedAsFailures) {
-  for (const char* answer : {"HTTP/1.1 400 Bad Request", "HTTP/1.1 500 Oops",
-                             "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/"}) {
-    Listener listener(answer);
+  for (const char* answer :
+       {"400 Bad Request", "500 Oops", "302 Found\r\nLocation: http://127.0.0.1:1/"}) {
+    Answerer listener(answer);
     auto pusher = *GatewayPusher::Start(Options(listener.url()));
     pusher->Publish("steer_x 1\n");
     pusher->Close();
@@ -150,7 +93,7 @@ TEST(Gateway, ErrorAnswersAreCountedAsFailures) {
 }
 
 TEST(Gateway, ASilentOneCostsATimeoutAndNoPublishWaits) {
-  Listener listener("");
+  Answerer listener("");
   auto pusher = *GatewayPusher::Start(Options(listener.url()));
   absl::Time start = absl::Now();
   for (int i = 0; i < 1000; ++i) pusher->Publish("steer_x 1\n");
@@ -175,11 +118,7 @@ TEST(Gateway, ARealPushgatewayTakesOurGroups) {
   const char* program = "/usr/bin/prometheus-pushgateway";
   if (access(program, X_OK) != 0) GTEST_SKIP() << "prometheus-pushgateway is not installed";
   int port = 0;
-  {
-    // A port that was free a moment ago.
-    Listener probe("");
-    port = std::stoi(probe.url().substr(probe.url().rfind(':') + 1));
-  }
+  close(ListenAnywhere(&port));  // one that was free a moment ago
   std::string address = absl::StrCat("--web.listen-address=127.0.0.1:", port);
   std::string level = "--log.level=error";
   // Debian's default keeps what was pushed in /var/lib, for every later start.

@@ -1,7 +1,5 @@
 #include "server/telemetry/metrics_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "prometheus/registry.h"
 #include "server/telemetry/metrics.h"
+#include "tests/support/loopback.h"
 
 namespace steer {
 namespace {
@@ -22,16 +21,6 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr MethodName kMethods[] = {{"Look", CallKind::kUnary}};
-
-int Dial(int port) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  return fd;
-}
 
 // The body of GET /metrics.
 std::string Scrape(int port) {
