@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "common/core_dumps.h"
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/status_macros.h"
 #include "grpcpp/create_channel.h"
+#include "server/build_words.h"
 #include "server/engine/cuda_runtime.h"
 #include "server/engine/engine.h"
 #include "server/flags.h"
@@ -21,6 +23,7 @@
 #include "server/rpc/rpc_server.h"
 #include "server/rpc/service.h"
 #include "server/telemetry/audit_log.h"
+#include "server/telemetry/gpu_metrics.h"
 #include "server/telemetry/metrics.h"
 #include "server/telemetry/metrics_server.h"
 #include "server/weights/hub_cache.h"
@@ -42,6 +45,20 @@ absl::Status LoadDevice(const SteerdFlags& flags) {
   STEER_ASSIGN_OR_RETURN(const std::string device, LoadCudaRuntime(flags.cuda_plugin));
   spdlog::info("CUDA device: {}", device);
   return absl::OkStatus();
+}
+
+// Metrics of the card, where there is one and its driver tells.
+void WatchDevice(const SteerdFlags& flags, MetricsServer* server) {
+  if (flags.engine.device != "cuda" || server == nullptr) return;
+  const auto read = []() -> absl::optional<AllocatorBytes> {
+    AllocatorBytes bytes;
+    if (!CudaAllocatorBytes(&bytes.allocated, &bytes.reserved)) return absl::nullopt;
+    return bytes;
+  };
+  absl::StatusOr<std::shared_ptr<GpuMetrics>> gpu =
+      GpuMetrics::Open("libnvidia-ml.so.1", CudaBusId(), read);
+  if (gpu.ok()) return server->Add(*gpu);
+  spdlog::warn("{}", std::string(gpu.status().message()));
 }
 
 constexpr int kDeviceFailedExit = 70;  // EX_SOFTWARE of sysexits.h
@@ -70,7 +87,7 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   // First: what people mistype most ends before anything is made or bound.
   STEER_ASSIGN_OR_RETURN(const ModelLocation location,
                          LocateModel(flags.model, flags.revision, HubCacheFolder()));
-  Metrics metrics(kServiceName, ServiceMethods(), STEER_VERSION);
+  Metrics metrics(kServiceName, ServiceMethods(), ThisBuild());
   std::unique_ptr<MetricsServer> metrics_server;
   if (!flags.metrics_listen.empty()) {
     STEER_ASSIGN_OR_RETURN(metrics_server,
@@ -98,9 +115,15 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
                location.folder, flags.engine.device);
   // Before any other use of torch: its CUDA hooks latch at first use.
   STEER_RETURN_IF_ERROR(LoadDevice(flags));
+  const absl::Time load_start = absl::Now();
   STEER_ASSIGN_OR_RETURN(engine, LoadModel(flags, location, store.get(), &metrics, signals));
+  WatchDevice(flags, metrics_server.get());
   const ModelFacts& facts = engine->facts();
   metrics.SetModel(facts.name, facts.family, facts.device, facts.dtype, facts.model_fingerprint);
+  metrics.SetModelLoad(absl::Now() - load_start);
+  metrics.SetMemory({facts.weights_bytes, facts.kv_arena_bytes, facts.work_bytes,
+                     facts.memory_limit_bytes},
+                    engine->options().kv_tokens);
   signals->Arm();
   server->Serve(engine.get());
   const int metrics_port = metrics_server == nullptr ? 0 : metrics_server->port();

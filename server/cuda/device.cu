@@ -61,3 +61,5 @@ extern "C" size_t SteerCudaMemory() {
   size_t total = 0;
   return cudaMemGetInfo(&free, &total) == cudaSuccess ? free : 0;
 }
+
+extern "C" int SteerCudaBusId(char* text, size_t size) { return cudaDeviceGetPCIBusId(text, static_cast<int>(size), 0) == cudaSuccess ? 0 : 1; }

@@ -16,4 +16,10 @@ inline constexpr char kCudaMemorySymbol[] = "SteerCudaMemory";
 // Bytes of device 0 that are free now, before anything of ours is on it; 0 if it does not tell.
 using SteerCudaMemoryFn = size_t (*)();
 
+inline constexpr char kCudaBusIdSymbol[] = "SteerCudaBusId";
+
+// Writes the PCI address of device 0, "0000:01:00.0", into text[size] and returns 0; 1 if it does
+// not tell. Any thread.
+using SteerCudaBusIdFn = int (*)(char* text, size_t size);
+
 #endif  // STEER_SERVER_CUDA_PLUGIN_H_

@@ -9,6 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/engine/job.h"
 #include "server/engine/row.h"
@@ -22,6 +24,9 @@ class Call {
   const CallControl& control() const { return *control_; }
   // A step has run for it.
   void Started() { control_->started.store(true, std::memory_order_relaxed); }
+  bool started() const { return control_->started.load(std::memory_order_relaxed); }
+  // When the engine was given it.
+  absl::Time submitted() const { return submitted_; }
 
   // Whether its rows are of Generate: they go before others, see Scheduler.
   virtual bool Generates() const { return false; }
@@ -29,6 +34,9 @@ class Call {
   // The next row to admit; null if there is none now (rows that wait for a reference come later) or
   // ever.
   virtual std::unique_ptr<Row> NextRow() = 0;
+
+  // Rows that NextRow has yet to hand out.
+  virtual int64_t RowsLeft() const = 0;
 
   // A step in which `rows`, all of this call, took part has run.
   virtual void OnStep(absl::Span<Row* const> rows) {}
@@ -50,6 +58,7 @@ class Call {
 
  private:
   std::shared_ptr<CallControl> control_;
+  const absl::Time submitted_ = absl::Now();
 };
 
 }  // namespace steer

@@ -27,6 +27,7 @@ class CanaryCall : public Call {
   CanaryCall(int64_t vocabulary, CanaryReference* reference,
              std::function<void(const absl::Status&)> done);
   std::unique_ptr<Row> NextRow() override;
+  int64_t RowsLeft() const override { return 0; }  // in no metric
   absl::Status OnPromptLogits(Row& row, absl::Span<const float> logits) override;
   absl::StatusOr<bool> OnToken(Row& row) override;
   absl::Status OnRowDone(Row& row) override;

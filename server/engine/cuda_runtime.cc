@@ -1,8 +1,10 @@
 #include "server/engine/cuda_runtime.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <exception>
 #include <filesystem>
 #include <vector>
 
@@ -80,6 +82,24 @@ int64_t CudaDeviceMemory() {
   // The plugin was loaded RTLD_GLOBAL.
   auto memory = reinterpret_cast<SteerCudaMemoryFn>(dlsym(RTLD_DEFAULT, kCudaMemorySymbol));
   return memory == nullptr ? 0 : static_cast<int64_t>(memory());
+}
+
+std::string CudaBusId() {
+  auto bus_id = reinterpret_cast<SteerCudaBusIdFn>(dlsym(RTLD_DEFAULT, kCudaBusIdSymbol));
+  char text[64] = {0};
+  return bus_id != nullptr && bus_id(text, sizeof(text)) == 0 ? text : "";
+}
+
+bool CudaAllocatorBytes(int64_t* allocated, int64_t* reserved) {
+  try {
+    const auto stats = c10::getDeviceAllocator(c10::DeviceType::CUDA)->getDeviceStats(0);
+    constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    *allocated = stats.allocated_bytes[kAll].current;
+    *reserved = stats.reserved_bytes[kAll].current;
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 }  // namespace steer

@@ -21,6 +21,13 @@ absl::StatusOr<std::string> LoadCudaRuntime(const std::string& plugin);
 // Bytes of the device's memory once LoadCudaRuntime succeeded; 0 before, or if it does not tell.
 int64_t CudaDeviceMemory();
 
+// PCI address of the device, "0000:01:00.0"; empty before LoadCudaRuntime, or if it does not tell.
+std::string CudaBusId();
+
+// Bytes in tensors, and bytes that libtorch's allocator holds of the device; false if there is no
+// such allocator. Any thread: the allocator has its own lock.
+bool CudaAllocatorBytes(int64_t* allocated, int64_t* reserved);
+
 }  // namespace steer
 
 #endif  // STEER_SERVER_ENGINE_CUDA_RUNTIME_H_

@@ -93,7 +93,7 @@ class EngineImpl : public Engine {
                       std::shared_ptr<FitSink> sink) override {
     STEER_RETURN_IF_ERROR(CostFor(job).status());
     return loop_->Enqueue(std::make_shared<FitCall>(std::move(job), std::move(control),
-                                                    std::move(sink), facts(), store_));
+                                                    std::move(sink), facts(), store_, observer_));
   }
   absl::Status Submit(GenerateJob job, std::shared_ptr<CallControl> control,
                       std::shared_ptr<GenerateSink> sink) override {

@@ -8,6 +8,7 @@
 #include "common/errors.h"
 #include "common/status_macros.h"
 #include "server/engine/receipt.h"
+#include "server/engine/row_timing.h"
 #include "server/engine/sampler.h"
 #include "server/engine/step_guard.h"
 
@@ -95,8 +96,7 @@ void EngineLoop::Run() {
   while (TakeIncoming() && fatal_.ok()) {
     if (CanaryIsDue()) AddCanary();
     Iterate();
-    observer_->OnLoad(static_cast<int64_t>(scheduler_.calls().size()) - canary_runs_,
-                      scheduler_.running(), scheduler_.kv_used());
+    observer_->OnLoad(scheduler_.waiting(), scheduler_.running(), scheduler_.kv_used());
   }
   if (!fatal_.ok()) EndForGood();
   while (!scheduler_.calls().empty()) EndCall(scheduler_.calls().front(), Stopping());
@@ -134,7 +134,7 @@ bool EngineLoop::TakeIncoming() {
 }
 
 void EngineLoop::EndCall(std::shared_ptr<Call> call, const absl::Status& status) {
-  scheduler_.RemoveCall(call.get());
+  for (const auto& row : scheduler_.RemoveCall(call.get())) Drop(*row, FinishOf(status));
   if (absl::StartsWith(ReasonOf(status), "NON_FINITE")) observer_->OnNonFinite(ReasonOf(status));
   call->Fail(status);
 }
@@ -184,21 +184,24 @@ bool EngineLoop::RunStep() {
     tokens = static_cast<int64_t>(rows.size());
     failures = stepper_->Decode(rows, reader);
   }
-  const absl::Duration took = absl::Now() - start;
+  const absl::Time end = absl::Now();
+  const absl::Duration took = end - start;
   slowest_step_.store(std::max(slowest_step_.load(), absl::ToInt64Nanoseconds(took)));
   // Steps that the engine takes for itself alone are in no count.
   if (std::any_of(rows.begin(), rows.end(), [](const Row* row) { return row->counted; })) {
     last_work_ = absl::Now();
     ++(prefill ? prefill_steps_ : decode_steps_);
-    observer_->OnStep(prefill ? StepKind::kPrefill : StepKind::kDecode,
-                      static_cast<int64_t>(rows.size()), tokens,
-                      prefill ? shape_.prefill_tokens : shape_.decode_rows, took);
+    observer_->OnStep({prefill ? StepKind::kPrefill : StepKind::kDecode,
+                       static_cast<int64_t>(rows.size()), tokens,
+                       prefill ? shape_.prefill_tokens : shape_.decode_rows,
+                       CountInterventions(rows), took});
   }
   for (const auto& [row, status] : failures) {
     Fail(row->call, status);
     if (IsDeviceFailure(status)) fatal_ = status;
   }
-  TellCalls(rows);
+  TimeRows(rows, start, end, observer_);
+  TellCalls(rows, start);
   for (Row* row : rows) {
     if (!prefill || !row->prompt_done() || failures_.count(row->call) > 0) continue;
     if (row->decode.max_new_tokens > 0) {
@@ -223,10 +226,13 @@ absl::StatusOr<bool> EngineLoop::ReadLogits(Row& row, absl::Span<const float> lo
   return row.call->OnToken(row);
 }
 
-void EngineLoop::TellCalls(const std::vector<Row*>& rows) {
+void EngineLoop::TellCalls(const std::vector<Row*>& rows, absl::Time began) {
   std::map<Call*, std::vector<Row*>> by_call;
   for (Row* row : rows) by_call[row->call].push_back(row);
   for (auto& [call, own] : by_call) {
+    if (!call->started() && own.front()->counted) {
+      observer_->OnQueueWait(own.front()->kind, began - call->submitted());
+    }
     call->Started();
     call->OnStep(own);
   }
@@ -234,13 +240,20 @@ void EngineLoop::TellCalls(const std::vector<Row*>& rows) {
 
 void EngineLoop::EndRow(Row* row) {
   std::unique_ptr<Row> taken = scheduler_.Take(row);
-  if (failures_.count(taken->call) > 0) return;
+  if (failures_.count(taken->call) > 0) return Drop(*taken, RowFinish::kFailed);
   absl::Status status = CheckEdits(*taken);
   if (status.ok()) status = taken->call->OnRowDone(*taken);
-  if (!status.ok()) return Fail(taken->call, status);
-  if (!taken->counted) return;
-  observer_->OnRow(taken->kind, taken->prompt_tokens(),
-                   static_cast<int64_t>(taken->generated.size()), taken->tally.edits);
+  if (!status.ok()) {
+    Fail(taken->call, status);
+    return Drop(*taken, RowFinish::kFailed);
+  }
+  if (taken->counted) observer_->OnRow(ReportOf(*taken));
+}
+
+void EngineLoop::Drop(const Row& row, RowFinish why) {
+  if (row.counted && row.times.began != absl::InfinitePast()) {
+    observer_->OnRowDropped(row.kind, why);
+  }
 }
 
 }  // namespace steer

@@ -69,8 +69,9 @@ class EngineLoop {
   void EndCalls();
   bool RunStep();
   absl::StatusOr<bool> ReadLogits(Row& row, absl::Span<const float> logits);
-  void TellCalls(const std::vector<Row*>& rows);
+  void TellCalls(const std::vector<Row*>& rows, absl::Time began);
   void EndRow(Row* row);
+  void Drop(const Row& row, RowFinish why);
   void Fail(Call* call, const absl::Status& status) { failures_.emplace(call, status); }
 
   Stepper* const stepper_;

@@ -34,6 +34,7 @@ EvaluateCall::EvaluateCall(EvaluateJob job, std::shared_ptr<CallControl> control
     DescribeIntervention(job_.arms[a].intervention.get(), &arms_[a].receipt);
     rows_total_ += static_cast<int64_t>(job_.arms[a].prompts.size());
   }
+  rows_left_ = rows_total_ + static_cast<int64_t>(references_.size());
 }
 
 std::unique_ptr<Row> EvaluateCall::NextRow() {
@@ -44,6 +45,7 @@ std::unique_ptr<Row> EvaluateCall::NextRow() {
     row->prompt = references_[next_reference_++];
     row->prompt_ids = &job_.prompts[row->prompt].ids;
     row->wants_prompt_logits = true;
+    --rows_left_;
     return row;
   }
   while (next_arm_ < job_.arms.size() && next_in_arm_ == job_.arms[next_arm_].prompts.size()) {
@@ -57,6 +59,7 @@ std::unique_ptr<Row> EvaluateCall::NextRow() {
   if (job_.scores && edited && reference_logits_.count(prompt) == 0)
     return nullptr;  // its reference is still running
   ++next_in_arm_;
+  --rows_left_;
   row->kind = RowKind::kEvaluate;
   row->arm = static_cast<int>(next_arm_);
   row->prompt = prompt;
@@ -113,9 +116,10 @@ absl::StatusOr<bool> EvaluateCall::OnToken(Row& row) {
   if (complete) state.decoder.Finish();
   bool certain = (complete || !job_.decode_full_window) && Judge(state, complete);
   if (!complete && !certain) return true;
-  state.outcome.finish = ended  ? FinishReason::kEndOfTurn
-                         : full ? FinishReason::kLength
-                                : FinishReason::kCertain;
+  row.finish = ended  ? FinishReason::kEndOfTurn
+               : full ? FinishReason::kLength
+                      : FinishReason::kCertain;
+  state.outcome.finish = row.finish;
   return false;
 }
 
@@ -130,8 +134,12 @@ absl::Status EvaluateCall::OnRowDone(Row& row) {
   outcome.generated_tokens = static_cast<int64_t>(row.generated.size());
   outcome.token_digest = TokenDigest(row.generated);
   sink_->OnOutcome(outcome);
-  if (observer_ != nullptr)
-    observer_->OnOutcome(outcome.refused, outcome.quality_judged, outcome.degenerate);
+  if (observer_ != nullptr) {
+    OutcomeReport report = {row.type(), outcome.refused, outcome.quality_judged,
+                            outcome.degenerate, absl::nullopt};
+    if (job_.scores && row.edited()) report.kl = outcome.kl;
+    observer_->OnOutcome(report);
+  }
   ArmState& arm = arms_[row.arm];
   AddRow(row, &arm.receipt);
   if (++arm.done == job_.arms[row.arm].prompts.size()) EndArm(row.arm);

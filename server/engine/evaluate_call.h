@@ -24,6 +24,7 @@ class EvaluateCall : public Call {
   static std::vector<int> ReferencePrompts(const EvaluateJob& job);
 
   std::unique_ptr<Row> NextRow() override;
+  int64_t RowsLeft() const override { return rows_left_; }
   void OnStep(absl::Span<Row* const> rows) override;
   absl::Status OnPromptLogits(Row& row, absl::Span<const float> logits) override;
   absl::StatusOr<bool> OnToken(Row& row) override;
@@ -60,7 +61,7 @@ class EvaluateCall : public Call {
   std::map<const Row*, RowState> states_;
   ReceiptCounts total_;
   ProgressGate gate_;
-  int64_t rows_done_ = 0, rows_total_ = 0;
+  int64_t rows_done_ = 0, rows_total_ = 0, rows_left_ = 0;
 };
 
 }  // namespace steer

@@ -26,12 +26,13 @@ std::string FitCall::SetId(const FitJob& job, const ModelFacts& facts) {
 }
 
 FitCall::FitCall(FitJob job, std::shared_ptr<CallControl> control, std::shared_ptr<FitSink> sink,
-                 const ModelFacts& facts, DirectionStore* store)
+                 const ModelFacts& facts, DirectionStore* store, EngineObserver* observer)
     : Call(std::move(control)),
       job_(std::move(job)),
       sink_(std::move(sink)),
       facts_(facts),
       store_(store),
+      observer_(observer),
       set_id_(SetId(job_, facts)),
       fit_(job_.positions, facts.layers, facts.hidden, static_cast<int64_t>(job_.harmful.size()),
            static_cast<int64_t>(job_.harmless.size())) {
@@ -63,8 +64,11 @@ absl::Status FitCall::OnRowDone(Row& row) {
                      absl::StrCat("a prompt was to yield ", expected, " states and yielded ",
                                   row.captures, "; nothing of the fit is valid"));
   }
+  const absl::Time start = absl::Now();
   STEER_RETURN_IF_ERROR(fit_.AddPrompt(is_harmful ? PromptClass::kHarmful : PromptClass::kHarmless,
                                        is_harmful ? row.prompt : row.prompt - harmful, row.states));
+  accumulated_ += absl::Now() - start;
+  began_ = std::min(began_, row.times.began);
   ++done_;
   if (gate_.Passes(done_, total())) sink_->OnProgress(done_, total());
   return absl::OkStatus();
@@ -72,6 +76,9 @@ absl::Status FitCall::OnRowDone(Row& row) {
 
 absl::StatusOr<FitResult> FitCall::Finish() {
   if (!cached_) {
+    const absl::Time start = absl::Now();
+    observer_->OnFitPhase(FitPhase::kForward, start - began_);
+    observer_->OnFitPhase(FitPhase::kAccumulate, accumulated_);
     STEER_ASSIGN_OR_RETURN(DirectionSet set, fit_.Finish(job_.keep_states));
     set.set_id = set_id_;
     set.model_fingerprint = facts_.model_fingerprint;
@@ -81,8 +88,10 @@ absl::StatusOr<FitResult> FitCall::Finish() {
     }
     std::sort(set.fit_prompt_hashes.begin(), set.fit_prompt_hashes.end());
     set.create_time = absl::Now();
+    observer_->OnFitPhase(FitPhase::kFinish, set.create_time - start);
     set.content_digest = ContentDigest(set);
     STEER_RETURN_IF_ERROR(store_->Put(set));
+    observer_->OnFitPhase(FitPhase::kStore, absl::Now() - set.create_time);
   }
   STEER_ASSIGN_OR_RETURN(StoredSet stored, store_->Get(set_id_));
   return FitResult{std::move(stored), cached_};
@@ -90,10 +99,17 @@ absl::StatusOr<FitResult> FitCall::Finish() {
 
 bool FitCall::FinishIfComplete() {
   if (!cached_ && done_ < total()) return false;
-  sink_->OnDone(Finish());
+  absl::StatusOr<FitResult> result = Finish();
+  observer_->OnFit(!result.ok() ? FitOutcome::kFailed
+                   : cached_    ? FitOutcome::kCached
+                                : FitOutcome::kFitted);
+  sink_->OnDone(std::move(result));
   return true;
 }
 
-void FitCall::Fail(const absl::Status& status) { sink_->OnDone(status); }
+void FitCall::Fail(const absl::Status& status) {
+  observer_->OnFit(FitOutcome::kFailed);
+  sink_->OnDone(status);
+}
 
 }  // namespace steer

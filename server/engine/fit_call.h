@@ -15,12 +15,14 @@ namespace steer {
 
 class FitCall : public Call {
  public:
+  // `observer` outlives the call.
   FitCall(FitJob job, std::shared_ptr<CallControl> control, std::shared_ptr<FitSink> sink,
-          const ModelFacts& facts, DirectionStore* store);
+          const ModelFacts& facts, DirectionStore* store, EngineObserver* observer);
   // The set under the job's id, if it is stored already: then no row runs.
   static std::string SetId(const FitJob& job, const ModelFacts& facts);
 
   std::unique_ptr<Row> NextRow() override;
+  int64_t RowsLeft() const override { return cached_ ? 0 : total() - issued_; }
   absl::Status OnRowDone(Row& row) override;
   bool FinishIfComplete() override;
   void Fail(const absl::Status& status) override;
@@ -32,12 +34,15 @@ class FitCall : public Call {
   std::shared_ptr<FitSink> sink_;
   const ModelFacts& facts_;
   DirectionStore* store_;
+  EngineObserver* const observer_;
   std::string set_id_;
   DirectionFit fit_;
   ProgressGate gate_;
   int64_t issued_ = 0;
   int64_t done_ = 0;
   bool cached_ = false;
+  absl::Time began_ = absl::InfiniteFuture();  // of the first row
+  absl::Duration accumulated_;
 };
 
 }  // namespace steer

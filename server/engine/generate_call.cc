@@ -44,7 +44,8 @@ absl::StatusOr<bool> GenerateCall::OnToken(Row& row) {
   bool full = static_cast<int32_t>(row.generated.size()) >= job_.decode.max_new_tokens;
   if (ended || full) {
     decoder_.Finish();
-    result_.finish = ended ? FinishReason::kEndOfTurn : FinishReason::kLength;
+    row.finish = ended ? FinishReason::kEndOfTurn : FinishReason::kLength;
+    result_.finish = row.finish;
   }
   SendText();
   return !ended && !full;

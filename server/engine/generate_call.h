@@ -16,6 +16,7 @@ class GenerateCall : public Call {
                std::shared_ptr<const Tokenizer> tokenizer);
   bool Generates() const override { return true; }
   std::unique_ptr<Row> NextRow() override;
+  int64_t RowsLeft() const override { return issued_ ? 0 : 1; }
   void OnStep(absl::Span<Row* const> rows) override { ++result_.receipt.steps; }
   absl::StatusOr<bool> OnToken(Row& row) override;
   absl::Status OnRowDone(Row& row) override;

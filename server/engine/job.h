@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/readout/readout.h"
 #include "server/steering/direction_set.h"
@@ -25,6 +26,7 @@ namespace steer {
 // DEADLINE_EXCEEDED.
 struct CallControl {
   absl::Time deadline = absl::InfiniteFuture();
+  absl::Time arrival = absl::Now();  // of the caller's request
   std::atomic<bool> cancelled{false};
   // Set by the engine: a step has run for the call.
   std::atomic<bool> started{false};

@@ -16,6 +16,14 @@ namespace steer {
 
 class Call;
 
+// See TimeRows.
+struct RowTimes {
+  absl::Time began = absl::InfinitePast();
+  absl::Time prompt_end = absl::InfinitePast();
+  absl::Time first_token, last_token;
+  size_t tokens = 0;
+};
+
 struct Row {
   Call* call = nullptr;
   RowKind kind = RowKind::kEvaluate;
@@ -39,6 +47,8 @@ struct Row {
   int64_t context = 0;  // tokens whose keys and values are in the arena
   std::vector<int32_t> generated;
   EditTally tally;
+  FinishReason finish = FinishReason::kLength;  // set by the call with the last token
+  RowTimes times;
 
   int64_t prompt_tokens() const { return static_cast<int64_t>(prompt_ids->size()); }
   bool prompt_done() const { return context >= prompt_tokens(); }
@@ -47,6 +57,9 @@ struct Row {
     return prompt_tokens() + (decode.max_new_tokens > 0 ? decode.max_new_tokens - 1 : 0);
   }
   bool edited() const { return intervention != nullptr && !intervention->empty(); }
+  InterventionClass type() const {
+    return edited() ? intervention->type : InterventionClass();
+  }
   const EditEntry* EntryFor(int64_t index) const {
     return edited() ? intervention->EntryFor(index, prompt_tokens()) : nullptr;
   }

@@ -22,19 +22,32 @@ Scheduler::Scheduler(SchedulerShape shape)
 
 void Scheduler::AddCall(std::shared_ptr<Call> call) { calls_.push_back(std::move(call)); }
 
-void Scheduler::RemoveCall(Call* call) {
+std::vector<std::unique_ptr<Row>> Scheduler::RemoveCall(Call* call) {
+  std::vector<std::unique_ptr<Row>> dropped;
   auto drop = [&](std::list<std::unique_ptr<Row>>& rows) {
-    rows.remove_if([&](const std::unique_ptr<Row>& row) {
-      if (row->call != call) return false;
-      Release(*row);
-      return true;
-    });
+    for (auto it = rows.begin(); it != rows.end();) {
+      if ((*it)->call != call) {
+        ++it;
+        continue;
+      }
+      Release(**it);
+      dropped.push_back(std::move(*it));
+      it = rows.erase(it);
+    }
   };
   drop(prefilling_);
   drop(decoding_);
   if (waiting_ != nullptr && waiting_->call == call) waiting_.reset();
   waiting_generate_.erase(call);
   calls_.remove_if([&](const std::shared_ptr<Call>& c) { return c.get() == call; });
+  return dropped;
+}
+
+int64_t Scheduler::waiting() const {
+  int64_t rows = waiting_ != nullptr ? 1 : 0;
+  for (const auto& [call, row] : waiting_generate_) rows += row != nullptr ? 1 : 0;
+  for (const std::shared_ptr<Call>& call : calls_) rows += call->RowsLeft();
+  return rows;
 }
 
 bool Scheduler::Reserve(Row* row) {

@@ -42,8 +42,8 @@ class Scheduler {
 
   void AddCall(std::shared_ptr<Call> call);
   const std::list<std::shared_ptr<Call>>& calls() const { return calls_; }
-  // Drops a call and all of its rows; their slots are free at once.
-  void RemoveCall(Call* call);
+  // Drops a call and all of its rows; their slots are free at once. Returns the rows that ran.
+  std::vector<std::unique_ptr<Row>> RemoveCall(Call* call);
 
   // Prompt tokens for the next step, at most C. Empty if at least R rows are ready to decode and no
   // Generate row waits, a decode step is due, or nothing waits: then decode. A step is filled with as many rows as there are, so that rows are
@@ -60,6 +60,8 @@ class Scheduler {
   bool HasRows(const Call* call) const;
 
   int64_t running() const { return static_cast<int64_t>(prefilling_.size() + decoding_.size()); }
+  // Rows of its calls that have no slot yet.
+  int64_t waiting() const;
   int64_t kv_used() const { return slots_.used() + generate_slots_.used(); }
 
  private:

@@ -24,6 +24,7 @@ Call::Call(ServiceState* state, absl::string_view method, grpc::CallbackServerCo
   // A call without a deadline carries the largest time point, which FromChrono saturates.
   control_->deadline =
       std::min(absl::FromChrono(context->deadline()), arrival_ + state->options.max_call);
+  control_->arrival = arrival_;
   audit_.time = arrival_;
   audit_.method = method_;
   audit_.peer = context->peer();
@@ -111,6 +112,8 @@ void Call::ExpireAt(absl::Time now) {
   absl::MutexLock lock(&mutex_);
   if (now - cancelled_at_ > state_->options.linger && context_ != nullptr) context_->TryCancel();
 }
+
+void Call::CountReplay() { state_->metrics->Replayed(method_); }
 
 grpc::Status Call::Complete(absl::Status status) {
   const absl::Duration took = absl::Now() - arrival_;

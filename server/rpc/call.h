@@ -52,6 +52,9 @@ class Call : public std::enable_shared_from_this<Call> {
   // For the table's watch, see CallTable::Expire.
   void ExpireAt(absl::Time now);
 
+  // The call was answered with what another under its request id had computed.
+  void CountReplay();
+
   // Frees the slot, counts, audits, and converts.
   grpc::Status Complete(absl::Status status);
   // The context is about to go.

@@ -2,6 +2,7 @@
 #include <map>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "common/digest.h"
 #include "common/status_macros.h"
 #include "server/rpc/handlers.h"
@@ -104,6 +105,7 @@ absl::Status HandleFitDirection(const std::shared_ptr<FitStream>& stream,
     STEER_RETURN_IF_ERROR(CheckFingerprints(engine, request.expected_model_fingerprint(), ""));
   }
   FitJob job;
+  const absl::Time start = absl::Now();
   if (!request.positions().empty()) {
     job.positions.assign(request.positions().begin(), request.positions().end());
     // The order of a set's positions is fixed: descending from -1.
@@ -128,6 +130,7 @@ absl::Status HandleFitDirection(const std::shared_ptr<FitStream>& stream,
     stream->Done(absl::OkStatus());
     return absl::OkStatus();
   }
+  call.state().metrics->OnFitPhase(FitPhase::kTokenize, absl::Now() - start);
   // Shared because a std::function is copied; it runs at most once.
   auto shared = std::make_shared<FitJob>(std::move(job));
   const auto run = [&engine, shared, cost](const std::shared_ptr<Execution>& execution) {

@@ -79,17 +79,33 @@ absl::StatusOr<std::vector<PreparedPrompt>> PreparePrompts(
   return out;
 }
 
+namespace {
+
+SpecRefusal RefusalOf(const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) return SpecRefusal::kViolation;
+  if (absl::IsNotFound(status)) return SpecRefusal::kUnknownSet;
+  if (ReasonOf(status) == "DIRECTION_UNUSABLE") return SpecRefusal::kUnusable;
+  if (ReasonOf(status) == "MODEL_MISMATCH") return SpecRefusal::kOtherModel;
+  return SpecRefusal::kOther;
+}
+
+}  // namespace
+
 std::shared_ptr<const CompiledIntervention> InterventionCompiler::Compile(
     const v1::Intervention& intervention, const std::string& field) {
   if (intervention.ops().empty()) return nullptr;
   ViolationList reported;
   ValidateIntervention(intervention, BoundsOf(call_.engine()), field, &reported);
-  if (!reported.empty()) return nullptr;
+  if (!reported.empty()) {
+    call_.state().metrics->InterventionRefused(SpecRefusal::kViolation);
+    return nullptr;
+  }
   const InterventionSpec spec = FromProto(intervention);
   AddNamedSets(spec, &set_ids_);
   auto compiled = call_.engine().Compile(spec, field, &leases_);
   if (compiled.ok()) return *std::move(compiled);
   const absl::Status& status = compiled.status();
+  call_.state().metrics->InterventionRefused(RefusalOf(status));
   if (absl::IsInvalidArgument(status)) {
     const std::vector<Violation> found = ViolationsOf(status);
     for (const Violation& v : found) violations_->Add(v.field, v.description);

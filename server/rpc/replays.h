@@ -204,6 +204,7 @@ class Replays {
 
   void Replay(const std::shared_ptr<Stream>& stream, std::shared_ptr<const Messages> kept) {
     stream->call().audit().counts["replayed"] = 1;
+    stream->call().CountReplay();
     stream->Done(absl::OkStatus(),
                  [kept = std::move(kept), next = size_t{0}](Response* out) mutable {
                    if (next == kept->size()) return false;

@@ -156,6 +156,18 @@ void RpcServer::UpdateHealth() {
   health->SetServingStatus(kServiceName, healthy);
 }
 
+void RpcServer::UpdateGauges() {
+  state_.metrics->SetClock(absl::Now());
+  const QueueLoad load = state_.calls.load();
+  const auto waiting = [&](Lane lane) { return int64_t{load.waiting[static_cast<int>(lane)]}; };
+  state_.metrics->SetQueue({waiting(Lane::kFit), waiting(Lane::kEvaluate), waiting(Lane::kOther),
+                            load.tokens, load.bytes});
+  if (Engine* engine = state_.engine.load(std::memory_order_acquire); engine != nullptr) {
+    const StoreUsage store = engine->store().usage();
+    state_.metrics->SetStore({store.sets, store.bytes, store.free_bytes});
+  }
+}
+
 void RpcServer::Watch() {
   absl::MutexLock lock(&mutex_);
   const auto stopped = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -164,6 +176,7 @@ void RpcServer::Watch() {
   while (!mutex_.AwaitWithTimeout(absl::Condition(&stopped), options_.watch_period)) {
     UpdateHealth();
     mutex_.Unlock();
+    UpdateGauges();
     state_.calls.Expire(absl::Now());
     if (tls_ != nullptr) tls_->Poll();
     if (state_.tokens != nullptr) state_.tokens->Poll();
@@ -177,6 +190,7 @@ bool RpcServer::Drain(absl::Duration limit) {
   {
     absl::MutexLock lock(&mutex_);
     if (phase_ != Phase::kStopped) phase_ = Phase::kDraining;
+    state_.metrics->SetDraining(true);
     UpdateHealth();
   }
   state_.calls.BeginDrain();

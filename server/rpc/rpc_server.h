@@ -63,6 +63,7 @@ class RpcServer {
 
  private:
   explicit RpcServer(RpcServerOptions options, Metrics* metrics, AuditLog* audit);
+  void UpdateGauges();
   void Watch();
   void UpdateHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -14,7 +14,9 @@ ServiceState::ServiceState(ServiceOptions o, Metrics* m, AuditLog* a)
              options.queue_tokens, options.queue_bytes},
             m),
       replays(std::make_unique<ReplayTables>(this)),
-      pool(options.edge_threads) {}
+      pool(options.edge_threads) {
+  metrics->SetQueueCapacity({options.queue_calls, options.queue_tokens, options.queue_bytes});
+}
 
 ServiceState::~ServiceState() = default;
 

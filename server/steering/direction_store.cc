@@ -1,5 +1,7 @@
 #include "server/steering/direction_store.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -174,6 +176,20 @@ absl::StatusOr<std::vector<StoredSet>> DirectionStore::List(const std::string& m
     seen = seen || entry->set_id == after;
   }
   return page;
+}
+
+StoreUsage DirectionStore::usage() const {
+  StoreUsage usage;
+  {
+    absl::MutexLock lock(&mutex_);
+    usage.sets = static_cast<int64_t>(entries_.size());
+    for (const auto& [id, entry] : entries_) usage.bytes += entry->stored_bytes;
+  }
+  struct statvfs system;
+  if (statvfs(folder_.c_str(), &system) == 0) {
+    usage.free_bytes = static_cast<int64_t>(system.f_bavail) * static_cast<int64_t>(system.f_frsize);
+  }
+  return usage;
 }
 
 absl::Status DirectionStore::Delete(const std::string& set_id) {

@@ -29,6 +29,12 @@ struct StoredSet {
   int64_t selected_prompts = 0;
 };
 
+struct StoreUsage {
+  int64_t sets = 0;
+  int64_t bytes = 0;        // of their files
+  int64_t free_bytes = -1;  // of the file system; -1: it does not tell
+};
+
 class DirectionStore {
  public:
   // Makes the folder if absent; reads every set's metadata and checks its digest. A damaged file is
@@ -55,6 +61,8 @@ class DirectionStore {
   // is INVALID_ARGUMENT.
   absl::StatusOr<std::vector<StoredSet>> List(const std::string& model_fingerprint,
                                               const std::string& after, size_t limit) const;
+
+  StoreUsage usage() const;
 
   // NOT_FOUND; FAILED_PRECONDITION (DIRECTION_IN_USE) while a Lease is held.
   absl::Status Delete(const std::string& set_id);

@@ -248,7 +248,17 @@ absl::StatusOr<CompiledIntervention> CompileIntervention(const InterventionSpec&
                                                          const ModelShape& shape,
                                                          const DirectionResolver& resolve,
                                                          absl::string_view field) {
-  return Compiler(shape, resolve, field).Run(spec);
+  absl::StatusOr<CompiledIntervention> compiled = Compiler(shape, resolve, field).Run(spec);
+  if (!compiled.ok()) return compiled;
+  compiled->type = ClassOf(spec);
+  for (const CompiledIntervention::Span& span : compiled->spans) {
+    for (const auto* edits : {&span.entry->write, &span.entry->stream}) {
+      for (const auto& edit : *edits) {
+        if (edit != nullptr && edit->ablated > 0) compiled->ablates = true;
+      }
+    }
+  }
+  return compiled;
 }
 
 }  // namespace steer

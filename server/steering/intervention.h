@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/steering/control.h"
+#include "server/steering/intervention_class.h"
 
 namespace steer {
 
@@ -61,6 +62,8 @@ struct CompiledIntervention {
   // Entry of a token, null for untouched: `index` within the row, `prompt_tokens` in its prompt.
   const EditEntry* EntryFor(int64_t index, int64_t prompt_tokens) const;
   bool empty() const { return spans.empty(); }
+  InterventionClass type;
+  bool ablates = false;  // some edit sends a projection to zero, see LinearEdit::ablated
   // Distinct sites edited.
   int distinct_sites = 0;
   // Digests of the resolved directions, recomputed from the vectors that were compiled in, in the

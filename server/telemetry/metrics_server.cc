@@ -39,6 +39,11 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
   return server;
 }
 
+void MetricsServer::Add(const std::shared_ptr<prometheus::Collectable>& collectable) {
+  added_.push_back(collectable);  // the exposer holds it weakly
+  exposer_->RegisterCollectable(collectable);
+}
+
 MetricsServer::~MetricsServer() = default;
 
 }  // namespace steer

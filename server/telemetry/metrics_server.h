@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -24,12 +25,16 @@ class MetricsServer {
   // Closes the port and joins.
   ~MetricsServer();
 
+  // Serves this too. By the thread that started the server.
+  void Add(const std::shared_ptr<prometheus::Collectable>& collectable);
+
   int port() const { return port_; }
 
  private:
   MetricsServer() = default;
   std::shared_ptr<prometheus::Registry> registry_;
   std::shared_ptr<prometheus::Collectable> process_;
+  std::vector<std::shared_ptr<prometheus::Collectable>> added_;
   std::unique_ptr<prometheus::Exposer> exposer_;  // last: it reads the two above
   int port_ = 0;
 };

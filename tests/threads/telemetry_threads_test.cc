@@ -22,7 +22,7 @@ constexpr MethodName kMethods[] = {{"Look", CallKind::kUnary}, {"Walk", CallKind
 // Counting, scraping and a change of the model at once.
 TEST(TelemetryThreads, NothingIsLostWhileItIsScraped) {
   constexpr int kThreads = 5, kCalls = 400;
-  Metrics metrics("service", kMethods, "1");
+  Metrics metrics("service", kMethods, {"1"});
   auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
   ASSERT_TRUE(server.ok()) << server.status();
   std::atomic<int> working{kThreads - 1};
@@ -35,7 +35,7 @@ TEST(TelemetryThreads, NothingIsLostWhileItIsScraped) {
     for (int i = 0; i < kCalls; ++i) {
       metrics.CallStarted("Look");
       metrics.OnNonFinite(i % 2 == 0 ? "NON_FINITE_LOGITS" : "scores");
-      metrics.OnStep(StepKind::kDecode, 2, 2, 4, absl::Milliseconds(i));
+      metrics.OnStep({StepKind::kDecode, 2, 2, 4, 1, absl::Milliseconds(i)});
       if (i % 100 == 0) metrics.SetModel(absl::StrCat("m", t), "llama", "cpu", "float32", "f");
       metrics.CallHandled("Look", absl::StatusCode::kOk, absl::Milliseconds(1));
     }

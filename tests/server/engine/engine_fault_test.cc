@@ -15,7 +15,7 @@ struct CountingObserver : EngineObserver {
   void OnOutOfMemory() override { ++short_of_memory; }
   void OnHalved() override { ++halved; }
   void OnCanary(bool ok) override { ++(ok ? canaries : wrong_canaries); }
-  void OnRow(RowKind, int64_t, int64_t, int64_t) override { ++rows; }
+  void OnRow(const RowReport&) override { ++rows; }
   std::atomic<int> short_of_memory{0}, halved{0}, canaries{0}, wrong_canaries{0}, rows{0};
 };
 

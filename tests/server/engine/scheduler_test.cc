@@ -25,6 +25,7 @@ class FakeCall : public Call {
     row->decode.max_new_tokens = new_tokens_;
     return row;
   }
+  int64_t RowsLeft() const override { return static_cast<int64_t>(prompts_.size() - next_); }
   absl::Status OnRowDone(Row&) override { return absl::OkStatus(); }
   bool FinishIfComplete() override { return true; }
   void Fail(const absl::Status&) override {}

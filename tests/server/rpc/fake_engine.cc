@@ -11,6 +11,19 @@
 namespace steer {
 namespace {
 
+// Every row of Evaluate counts as ablated.
+constexpr InterventionClass kFakeEdit = {ArmKind::kAblate, DirectionKind::kFitted};
+
+RowReport ReportOf(RowKind kind, int64_t prompt_tokens, int64_t generated_tokens, int64_t edits) {
+  RowReport row;
+  row.kind = kind;
+  row.prompt_tokens = prompt_tokens;
+  row.generated_tokens = generated_tokens;
+  row.edits = edits;
+  if (edits > 0) row.intervention = kFakeEdit;
+  return row;
+}
+
 constexpr int kLayers = 2;
 constexpr int kHidden = 4;
 constexpr int kSpecial = 4;
@@ -197,7 +210,7 @@ absl::Status FakeEngine::Submit(FitJob job, std::shared_ptr<CallControl> control
     for (int64_t i = 0; i < rows; ++i) {
       if (absl::Status status = Row(*control); !status.ok()) return sink->OnDone(status);
       sink->OnProgress(i, rows);
-      observer_->OnRow(RowKind::kFit, 5, 0, 0);
+      observer_->OnRow(ReportOf(RowKind::kFit, 5, 0, 0));
     }
     std::vector<std::vector<int32_t>> harmful, harmless;
     std::vector<std::string> hashes;
@@ -287,8 +300,9 @@ absl::Status FakeEngine::Submit(EvaluateJob job, std::shared_ptr<CallControl> co
         ++receipt.rows;
         sink->OnOutcome(outcome);
         sink->OnProgress(all.rows + receipt.rows, total);
-        observer_->OnRow(RowKind::kEvaluate, 5, 7, 11);
-        observer_->OnOutcome(outcome.refused, outcome.quality_judged, outcome.degenerate);
+        observer_->OnRow(ReportOf(RowKind::kEvaluate, 5, 7, 11));
+        observer_->OnOutcome({kFakeEdit, outcome.refused, outcome.quality_judged,
+                              outcome.degenerate, absl::nullopt});
       }
       all.rows += receipt.rows;
       all.generated_tokens += 7 * receipt.rows;

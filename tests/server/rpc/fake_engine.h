@@ -20,7 +20,7 @@ namespace steer {
 
 inline constexpr char kFakeModel[] = "model-fingerprint-of-the-fake";
 inline constexpr char kFakeNumerics[] = "numeric-fingerprint-of-the-fake";
-inline constexpr char kFakeCompletion[] = "canarycompletion";
+inline constexpr char kFakeCompletion[] = "zqxcompletion";
 
 // A set of the fake model fitted on the given prompt hashes; layer 0 is unusable (zero).
 DirectionSet MakeFakeSet(const std::string& set_id, std::vector<std::string> fit_hashes,

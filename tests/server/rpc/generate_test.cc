@@ -21,7 +21,7 @@ TEST_F(GenerateTest, StreamsTextThenTheResult) {
   const auto messages = Generate(request, &status);
   ASSERT_TRUE(status.ok()) << status.error_message();
   ASSERT_GE(messages.size(), 2u);
-  EXPECT_EQ(TextOf(messages), "canarycompletion0 canarycompletion1 canarycompletion2 ");
+  EXPECT_EQ(TextOf(messages), "zqxcompletion0 zqxcompletion1 zqxcompletion2 ");
   const v1::GenerateResult& result = messages.back().result();
   EXPECT_EQ(result.finish_reason(), v1::FINISH_REASON_END_OF_TURN);
   EXPECT_EQ(result.prompt_tokens(), 7);

@@ -29,36 +29,36 @@ class PrivacyTest : public ServiceFixture {
 };
 
 TEST_F(PrivacyTest, CanariesStayInside) {
-  const std::string canary = "canaryprompt";
+  const std::string marked = "zqxprompt";
   grpc::Status status;
-  Generate(GenerateRequestOf(canary), &status);
+  Generate(GenerateRequestOf(marked), &status);
   EXPECT_TRUE(status.ok());
   // In every field that takes a string.
   v1::EvaluateRequest evaluate = EvaluateRequestOf(1);
-  evaluate.mutable_prompts(0)->set_user(canary);
-  evaluate.mutable_arms(0)->set_name(canary);
+  evaluate.mutable_prompts(0)->set_user(marked);
+  evaluate.mutable_arms(0)->set_name(marked);
   Evaluate(evaluate, &status);
   EXPECT_TRUE(status.ok());
-  evaluate.set_request_id(canary);
-  evaluate.set_plan_digest(canary);
-  evaluate.set_readout(canary);
-  evaluate.set_expected_model_fingerprint(canary);
-  evaluate.set_expected_numeric_fingerprint(canary);
-  evaluate.mutable_arms(0)->set_name(canary + " ?");
-  *evaluate.mutable_arms(0)->mutable_intervention() = AblateWith(canary);
+  evaluate.set_request_id(marked);
+  evaluate.set_plan_digest(marked);
+  evaluate.set_readout(marked);
+  evaluate.set_expected_model_fingerprint(marked);
+  evaluate.set_expected_numeric_fingerprint(marked);
+  evaluate.mutable_arms(0)->set_name(marked + " ?");
+  *evaluate.mutable_arms(0)->mutable_intervention() = AblateWith(marked);
   Evaluate(evaluate, &status);
   EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
   v1::FitDirectionRequest fit = FitRequest();
-  fit.mutable_harmful(0)->set_user(canary);
-  fit.mutable_harmful(1)->set_user(canary);
+  fit.mutable_harmful(0)->set_user(marked);
+  fit.mutable_harmful(1)->set_user(marked);
   Fit(fit, &status);
   EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
   // A fault whose message quotes the prompt.
-  engine_->FailWith(absl::InternalError("cannot handle " + canary));
-  Generate(GenerateRequestOf(canary), &status);
+  engine_->FailWith(absl::InternalError("cannot handle " + marked));
+  Generate(GenerateRequestOf(marked), &status);
   EXPECT_EQ(status.error_code(), grpc::INTERNAL);
   v1::DeleteDirectionRequest remove;
-  remove.set_set_id(canary);
+  remove.set_set_id(marked);
   v1::DeleteDirectionResponse removed;
   grpc::ClientContext context;
   EXPECT_EQ(stub_->DeleteDirection(&context, remove, &removed).error_code(),
@@ -70,7 +70,7 @@ TEST_F(PrivacyTest, CanariesStayInside) {
   EXPECT_NE(audit, "");
   EXPECT_NE(log.find("Generate failed: Internal"), std::string::npos) << log;
   for (const std::string& text : {audit, log, metrics_->Text()}) {
-    EXPECT_EQ(text.find("canary"), std::string::npos) << text;
+    EXPECT_EQ(text.find("zqx"), std::string::npos) << text;
   }
 }
 
@@ -112,16 +112,17 @@ TEST_F(PrivacyTest, MetricsCountCallsRowsAndOutcomes) {
   const std::string text = metrics_->Text();
   const std::string labels =
       "grpc_method=\"Evaluate\",grpc_service=\"steer.v1.SteerService\",grpc_type=\"server_stream\"";
+  const std::string arm = "arm_kind=\"ablate\",direction=\"fitted\"";
   for (const std::string& line :
        {"grpc_server_started_total{" + labels + "} 2",
         "grpc_server_handled_total{grpc_code=\"OK\"," + labels + "} 1",
         "grpc_server_handled_total{grpc_code=\"InvalidArgument\"," + labels + "} 1",
         "grpc_server_handling_seconds_count{" + labels + "} 2",
         std::string("steer_requests_in_flight{method=\"Evaluate\"} 0"),
-        std::string("steer_rows_total{kind=\"evaluate\"} 3"), std::string("steer_edits_total 33"),
+        std::string("steer_rows_total{kind=\"evaluate\"} 3"), "steer_edits_total{" + arm + "} 33",
         std::string("steer_generated_tokens_total 21"),
-        std::string("steer_outcomes_total{quality=\"not_judged\",refused=\"yes\"} 1"),
-        std::string("steer_outcomes_total{quality=\"not_judged\",refused=\"no\"} 2")}) {
+        "steer_outcomes_total{" + arm + ",quality=\"not_judged\",refused=\"yes\"} 1",
+        "steer_outcomes_total{" + arm + ",quality=\"not_judged\",refused=\"no\"} 2"}) {
     EXPECT_NE(text.find(line + "\n"), std::string::npos) << line << "\n" << text;
   }
 }

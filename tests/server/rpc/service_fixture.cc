@@ -135,7 +135,7 @@ void ServiceFixture::SetUp() {
   auto store = DirectionStore::Open(folder_ + "/directions", &warnings);
   ASSERT_TRUE(store.ok()) << store.status();
   store_ = *std::move(store);
-  metrics_ = std::make_unique<Metrics>(kServiceName, ServiceMethods(), "test");
+  metrics_ = std::make_unique<Metrics>(kServiceName, ServiceMethods(), BuildWords{"test"});
   auto audit = AuditLog::Open(folder_ + "/audit.jsonl");
   ASSERT_TRUE(audit.ok()) << audit.status();
   audit_ = *std::move(audit);

@@ -36,11 +36,13 @@ std::string Scrape(int port) {
 }
 
 TEST(MetricsServerTest, ServesTheRegistryAndTheProcess) {
-  Metrics metrics("s", kMethods, "v");
+  Metrics metrics("s", kMethods, {"v"});
   auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
   ASSERT_TRUE(server.ok()) << server.status();
   ASSERT_GT((*server)->port(), 0);
-  metrics.OnRow(RowKind::kFit, 1, 2, 3);
+  RowReport row;
+  row.kind = RowKind::kFit;
+  metrics.OnRow(row);
   const std::string text = Scrape((*server)->port());
   for (const char* name : {"steer_rows_total{kind=\"fit\"} 1\n", "\nprocess_cpu_seconds_total ",
                            "\nprocess_resident_memory_bytes ", "\nprocess_open_fds ",
@@ -53,7 +55,7 @@ TEST(MetricsServerTest, ServesTheRegistryAndTheProcess) {
 }
 
 TEST(MetricsServerTest, HalfOpenConnectionsDoNotHoldUpAScrape) {
-  Metrics metrics("s", kMethods, "v");
+  Metrics metrics("s", kMethods, {"v"});
   auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
   ASSERT_TRUE(server.ok());
   const int first = Dial((*server)->port());
@@ -66,7 +68,7 @@ TEST(MetricsServerTest, HalfOpenConnectionsDoNotHoldUpAScrape) {
 }
 
 TEST(MetricsServerTest, ABusyPortOrBadAddressIsAClearError) {
-  Metrics metrics("s", kMethods, "v");
+  Metrics metrics("s", kMethods, {"v"});
   auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
   ASSERT_TRUE(server.ok());
   const std::string taken = absl::StrCat("127.0.0.1:", (*server)->port());
@@ -80,7 +82,7 @@ TEST(MetricsServerTest, ABusyPortOrBadAddressIsAClearError) {
 
 TEST(MetricsServerTest, PromtoolHasNoFindings) {
   if (std::system("command -v promtool > /dev/null") != 0) GTEST_SKIP() << "promtool is not here";
-  Metrics metrics("s", kMethods, "v");
+  Metrics metrics("s", kMethods, {"v"});
   metrics.SetModel("m", "llama", "cpu", "float32", "f");
   auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
   ASSERT_TRUE(server.ok());
