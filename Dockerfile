@@ -13,9 +13,11 @@ RUN --mount=type=secret,id=ca,target=/run/ca.pem,required=false \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
     deploy/install_dependencies.sh && rm -rf /var/lib/apt/lists/*
 COPY . .
+# What steer_build_info says; the repository itself stays outside: --build-arg STEER_COMMIT=$(git rev-parse --short=12 HEAD)
+ARG STEER_COMMIT=
 RUN --mount=type=cache,id=steer-ccache,target=/root/.cache/ccache \
     STEER_TORCH_ROOT=$(deploy/install_dependencies.sh) && export STEER_TORCH_ROOT && \
-    cmake --preset release -DSTEER_BUILD_TESTS=OFF -DSTEER_CUDA=OFF && cmake --build build/release && \
+    cmake --preset release -DSTEER_BUILD_TESTS=OFF -DSTEER_CUDA=OFF -DSTEER_COMMIT="$STEER_COMMIT" && cmake --build build/release && \
     cmake --install build/release --prefix /opt/steer --strip && \
     deploy/collect_libraries.sh "$STEER_TORCH_ROOT" /opt/steer && cp -r deploy/plans /opt/steer/plans && \
     deploy/sbom.py --libtorch "$STEER_TORCH_ROOT" --libraries /opt/steer/lib > /opt/steer/wheels.cdx.json

@@ -47,6 +47,13 @@ void Round(double value, c10::BFloat16* out) {
   *out = static_cast<c10::BFloat16>(std::bit_cast<float>(bits));
 }
 
+// Dose and residual of receipts. Off only in tests/bench, which measures what they cost.
+#ifdef STEER_BARE
+constexpr bool kMeasured = false;
+#else
+constexpr bool kMeasured = true;
+#endif
+
 // One thread's room for a row.
 struct Scratch {
   explicit Scratch(int64_t hidden)
@@ -76,11 +83,13 @@ void EditRow(const LinearEdit& edit, int64_t hidden, T* row, Scratch* scratch, E
     Round(after[i], &rounded);
     // An equal value keeps its bits: -0.0 + 0.0 would lose its sign, and a zero edit is no edit.
     if (static_cast<float>(rounded) != static_cast<float>(row[i])) row[i] = rounded;
+    if (!kMeasured) continue;
     after[i] = static_cast<float>(row[i]);
     change += (after[i] - before[i]) * (after[i] - before[i]);
   }
-  const double norm = std::sqrt(Squares(before, hidden));
   ++tally->edits;
+  if (!kMeasured) return;
+  const double norm = std::sqrt(Squares(before, hidden));
   if (norm != 0) tally->dose += std::sqrt(change) / norm;
   if (edit.ablated == 0) return;
   // Of the values as stored. The largest over all unit vectors of the subspace is the projection's
