@@ -121,9 +121,9 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   const ModelFacts& facts = engine->facts();
   metrics.SetModel(facts.name, facts.family, facts.device, facts.dtype, facts.model_fingerprint);
   metrics.SetModelLoad(absl::Now() - load_start);
-  metrics.SetMemory({facts.weights_bytes, facts.kv_arena_bytes, facts.work_bytes,
-                     facts.memory_limit_bytes},
-                    engine->options().kv_tokens);
+  metrics.SetMemory(
+      {facts.weights_bytes, facts.kv_arena_bytes, facts.work_bytes, facts.memory_limit_bytes},
+      engine->options().kv_tokens);
   signals->Arm();
   server->Serve(engine.get());
   const int metrics_port = metrics_server == nullptr ? 0 : metrics_server->port();

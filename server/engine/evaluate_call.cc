@@ -135,8 +135,8 @@ absl::Status EvaluateCall::OnRowDone(Row& row) {
   outcome.token_digest = TokenDigest(row.generated);
   sink_->OnOutcome(outcome);
   if (observer_ != nullptr) {
-    OutcomeReport report = {row.type(), outcome.refused, outcome.quality_judged,
-                            outcome.degenerate, absl::nullopt};
+    OutcomeReport report = {row.type(), outcome.refused, outcome.quality_judged, outcome.degenerate,
+                            absl::nullopt};
     if (job_.scores && row.edited()) report.kl = outcome.kl;
     observer_->OnOutcome(report);
   }
@@ -156,7 +156,8 @@ bool EvaluateCall::FinishIfComplete() {
     }
   }
   if (rows_done_ < rows_total_) return false;
-  job_.leases.clear();  // a caller that deletes the set as soon as its call has ended must not find it in use
+  job_.leases
+      .clear();  // a caller that deletes the set as soon as its call has ended must not find it in use
   sink_->OnDone(std::move(total_));
   return true;
 }

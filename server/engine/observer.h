@@ -49,10 +49,10 @@ struct RowReport {
   InterventionClass intervention;
   int64_t prompt_tokens = 0;
   int64_t generated_tokens = 0;
-  int64_t edits = 0;  // (token, site) pairs
-  int64_t sites = 0;  // distinct sites edited
-  double dose = 0;    // mean |dx| / |x| over its edits
-  absl::optional<double> residual;  // largest |<x, r>| / |x| left, where it ablates
+  int64_t edits = 0;                      // (token, site) pairs
+  int64_t sites = 0;                      // distinct sites edited
+  double dose = 0;                        // mean |dx| / |x| over its edits
+  absl::optional<double> residual;        // largest |<x, r>| / |x| left, where it ablates
   absl::Duration prefill;                 // from its first step to the prompt's end
   absl::optional<absl::Duration> decode;  // from its first to its last token
 };

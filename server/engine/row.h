@@ -57,9 +57,7 @@ struct Row {
     return prompt_tokens() + (decode.max_new_tokens > 0 ? decode.max_new_tokens - 1 : 0);
   }
   bool edited() const { return intervention != nullptr && !intervention->empty(); }
-  InterventionClass type() const {
-    return edited() ? intervention->type : InterventionClass();
-  }
+  InterventionClass type() const { return edited() ? intervention->type : InterventionClass(); }
   const EditEntry* EntryFor(int64_t index) const {
     return edited() ? intervention->EntryFor(index, prompt_tokens()) : nullptr;
   }

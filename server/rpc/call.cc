@@ -14,7 +14,8 @@ namespace {
 
 AuthenticationFailure AuthFailureOf(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kPermissionDenied) return AuthenticationFailure::kRole;
-  return ReasonOf(status) == "TOKEN_MISSING" ? AuthenticationFailure::kMissing : AuthenticationFailure::kUnknown;
+  return ReasonOf(status) == "TOKEN_MISSING" ? AuthenticationFailure::kMissing
+                                             : AuthenticationFailure::kUnknown;
 }
 
 }  // namespace

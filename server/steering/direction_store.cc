@@ -187,7 +187,8 @@ StoreUsage DirectionStore::usage() const {
   }
   struct statvfs system;
   if (statvfs(folder_.c_str(), &system) == 0) {
-    usage.free_bytes = static_cast<int64_t>(system.f_bavail) * static_cast<int64_t>(system.f_frsize);
+    usage.free_bytes =
+        static_cast<int64_t>(system.f_bavail) * static_cast<int64_t>(system.f_frsize);
   }
   return usage;
 }

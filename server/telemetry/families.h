@@ -40,8 +40,11 @@ class Declare {
   }
   Histogram& Spread(const char* name, const char* help, const Buckets& buckets,
                     const Labels& labels = {}) const {
-    return prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_).Add(labels,
-                                                                                      buckets);
+    return prometheus::BuildHistogram()
+        .Name(name)
+        .Help(help)
+        .Register(*registry_)
+        .Add(labels, buckets);
   }
   // One series a word.
   template <size_t N>
@@ -126,9 +129,9 @@ struct EngineFamilies {
   Histograms<kInterventionClasses> dose = {}, kl = {};
   Counter* outcomes[kInterventionClasses][2][3];  // [refused][ok, degenerate, not judged]
   Histogram* residual;
-  Counters<3> fits;             // by FitOutcome
-  Histograms<5> fit_phases;     // by FitPhase
-  Counters<2> canaries;         // failed, ok
+  Counters<3> fits;          // by FitOutcome
+  Histograms<5> fit_phases;  // by FitPhase
+  Counters<2> canaries;      // failed, ok
   Counter *out_of_memory, *halvings, *device_errors;
   std::map<std::string, Counter*> nonfinite;  // by place; fixed after construction
 };
@@ -147,8 +150,7 @@ struct StateFamilies {
 };
 
 struct Metrics::Families {
-  Families(absl::string_view service, absl::Span<const MethodName> methods,
-           const BuildWords& build)
+  Families(absl::string_view service, absl::Span<const MethodName> methods, const BuildWords& build)
       : rpc(Declare(registry.get()), service, methods),
         engine(Declare(registry.get())),
         state(Declare(registry.get()), build) {}

@@ -70,8 +70,8 @@ struct GpuMetrics::Nvml {
   int (*memory)(Device, MemoryInfo*) = nullptr;
   int (*utilization)(Device, Utilization*) = nullptr;
   int (*temperature)(Device, int, unsigned int*) = nullptr;
-  int (*power)(Device, unsigned int*) = nullptr;           // milliwatts
-  int (*energy)(Device, unsigned long long*) = nullptr;    // millijoules since the driver's start
+  int (*power)(Device, unsigned int*) = nullptr;         // milliwatts
+  int (*energy)(Device, unsigned long long*) = nullptr;  // millijoules since the driver's start
 };
 
 absl::StatusOr<std::shared_ptr<GpuMetrics>> GpuMetrics::Open(const std::string& library,

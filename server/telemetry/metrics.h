@@ -80,8 +80,7 @@ enum class AuthenticationFailure { kMissing, kUnknown, kRole };
 class Metrics final : public EngineObserver {
  public:
   // `service` is the full name for the label grpc_service; `methods` are initialised to 0.
-  Metrics(absl::string_view service, absl::Span<const MethodName> methods,
-          const BuildWords& build);
+  Metrics(absl::string_view service, absl::Span<const MethodName> methods, const BuildWords& build);
   ~Metrics() override;
 
   // RPC. A method outside of `methods` is counted under "other".

@@ -10,14 +10,13 @@ constexpr std::array<const char*, kStatusCodes> kCodes = {
     "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
     "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
     "DataLoss", "Unauthenticated"};
-constexpr std::array<const char*, 9> kRejections = {
-    "calls_full",   "transfers_full", "loading",   "draining", "too_large",
-    "queue_tokens", "queue_bytes",    "lane_full", "deadline"};
+constexpr std::array<const char*, 9> kRejections = {"calls_full",  "transfers_full", "loading",
+                                                    "draining",    "too_large",      "queue_tokens",
+                                                    "queue_bytes", "lane_full",      "deadline"};
 constexpr std::array<const char*, 5> kSpecRefusals = {"violation", "unknown_set", "unusable",
                                                       "other_model", "other"};
 // From a cached GetModel to an evaluation of many arms.
-const Buckets kCallSeconds = {0.001, 0.005, 0.025, 0.1, 0.5, 1,   2.5,
-                              5,     10,    30,    60,  120, 300, 600};
+const Buckets kCallSeconds = {0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600};
 
 const char* KindLabel(CallKind kind) {
   switch (kind) {
@@ -43,13 +42,13 @@ MethodMetrics DeclareMethod(const Declare& declare, absl::string_view service,
   for (size_t i = 0; i < kCodes.size(); ++i) {
     Labels coded = labels;
     coded.emplace("grpc_code", kCodes[i]);
-    m.handled[i] = &declare.Count("grpc_server_handled_total",
-                                  "Calls that ended, by status code.", coded);
+    m.handled[i] =
+        &declare.Count("grpc_server_handled_total", "Calls that ended, by status code.", coded);
   }
   m.seconds = &declare.Spread("grpc_server_handling_seconds",
                               "Time from a call's arrival to its status.", kCallSeconds, labels);
-  m.in_flight = &declare.Level("steer_requests_in_flight", "Calls that have not ended.",
-                               {{"method", name}});
+  m.in_flight =
+      &declare.Level("steer_requests_in_flight", "Calls that have not ended.", {{"method", name}});
   return m;
 }
 
@@ -79,14 +78,14 @@ RpcFamilies::RpcFamilies(const Declare& declare, absl::string_view service,
       "steer_refused_interventions_total",
       "Interventions that could not be applied exactly as written.", "reason", kSpecRefusals);
   for (const char* method : {"FitDirection", "Evaluate"}) {
-    replays[method] = &declare.Count(
-        "steer_idempotent_replays_total",
-        "Calls answered with what another under their request id had computed.",
-        {{"method", method}});
+    replays[method] =
+        &declare.Count("steer_idempotent_replays_total",
+                       "Calls answered with what another under their request id had computed.",
+                       {{"method", method}});
   }
-  queued_calls = declare.Levels(
-      "steer_queued_calls", "Calls that are admitted and have had no step.", "method",
-      std::array<const char*, 3>{"FitDirection", "Evaluate", "Generate"});
+  queued_calls =
+      declare.Levels("steer_queued_calls", "Calls that are admitted and have had no step.",
+                     "method", std::array<const char*, 3>{"FitDirection", "Evaluate", "Generate"});
   queued_tokens = &declare.Level(
       "steer_queued_tokens", "Tokens that admitted calls hold: of prompts and to be generated.");
   queued_bytes = &declare.Level("steer_queued_bytes", "Bytes of admitted calls' requests.");

@@ -20,10 +20,9 @@ StateFamilies::StateFamilies(const Declare& declare, const BuildWords& build)
                          "This machine's clock, at most a second ago.");
   load_seconds = &declare.Level("steer_model_load_seconds",
                                 "Time from the start of loading to the canary row's end.");
-  memory = declare.Levels("steer_memory_bytes",
-                          "Memory by the plan made before loading; limit 0 where none is known.",
-                          "kind", std::array<const char*, 4>{"weights", "kv_arena", "work",
-                                                             "limit"});
+  memory = declare.Levels(
+      "steer_memory_bytes", "Memory by the plan made before loading; limit 0 where none is known.",
+      "kind", std::array<const char*, 4>{"weights", "kv_arena", "work", "limit"});
   kv_capacity = &declare.Level("steer_kv_tokens_capacity", "Tokens that the KV arena holds.");
   directions = &declare.Level("steer_directions", "Direction sets in the store.");
   store_bytes = &declare.Level("steer_direction_store_bytes", "Bytes of the stored sets' files.");

@@ -87,8 +87,7 @@ class Bench {
     STEER_ASSIGN_OR_RETURN(const auto files, planted::MakePlantedModel("default", 0));
     if (options_.model.empty()) {
       options_.model = folder_ + "/model";
-      STEER_RETURN_IF_ERROR(
-          planted::WritePlantedFolder(files, options_.model, false).status());
+      STEER_RETURN_IF_ERROR(planted::WritePlantedFolder(files, options_.model, false).status());
     }
     std::vector<std::string> warnings;
     STEER_ASSIGN_OR_RETURN(store_, DirectionStore::Open(folder_ + "/directions", &warnings));
@@ -136,7 +135,8 @@ class Bench {
         DirectionRef ref;
         ref.set_id = set_id;
         ref.layer = static_cast<int>(engine_->facts().layers / 2);
-        if (arm > 2) ref.control = Control{ControlFamily::kIsotropic, 7, static_cast<uint32_t>(arm)};
+        if (arm > 2)
+          ref.control = Control{ControlFamily::kIsotropic, 7, static_cast<uint32_t>(arm)};
         op.directions.push_back(ref);
         STEER_ASSIGN_OR_RETURN(a.intervention, engine_->Compile({{op}}, "arm", &job_.leases));
       }

@@ -43,8 +43,8 @@ TEST_F(MetricsPage, IsWhatTheDocumentSaysAndCountsWhatTheRunWrote) {
   ASSERT_FALSE(lock.empty());
   const CommandResult run = scenario_.Ctl(scenario_.RunArguments(lock, scenario_.Path("run")));
   ASSERT_EQ(run.end.exit_code, 0) << run.err;
-  ASSERT_EQ(scenario_.Ctl({"generate", "--prompt", "a word", "--max-new-tokens", "4"}).end.exit_code,
-            0);
+  ASSERT_EQ(
+      scenario_.Ctl({"generate", "--prompt", "a word", "--max-new-tokens", "4"}).end.exit_code, 0);
 
   const std::string page = scenario_.MetricsPage();
   EXPECT_EQ(Differences(DocumentedMetrics({"Server", "Both programs"}), MetricsOfPage(page)), "");
@@ -61,7 +61,9 @@ TEST_F(MetricsPage, IsWhatTheDocumentSaysAndCountsWhatTheRunWrote) {
     const Json& cell = record->contains("payload") ? (*record)["payload"] : *record;
     if (cell.value("kind", "") != "cell") continue;
     const std::string edit = cell["edit"];
-    const char* direction = edit == "none" ? "none" : cell["control_draw"].is_null() ? "fitted" : "control";
+    const char* direction = edit == "none"                   ? "none"
+                            : cell["control_draw"].is_null() ? "fitted"
+                                                             : "control";
     Count& count = written[absl::StrCat("arm_kind=\"", edit, "\",direction=\"", direction, "\"")];
     const std::string refused = cell["rows"]["refused"];
     count.rows += static_cast<double>(refused.size());
@@ -84,7 +86,8 @@ TEST_F(MetricsPage, PassesPromtool) {
   if (std::system("command -v promtool > /dev/null") != 0) GTEST_SKIP() << "promtool is not here";
   const std::string path = scenario_.Path("page");
   ASSERT_TRUE(WriteFileAtomically(path, scenario_.MetricsPage()).ok());
-  EXPECT_EQ(std::system(("promtool check metrics < " + path + " > " + path + ".said 2>&1").c_str()), 0)
+  EXPECT_EQ(std::system(("promtool check metrics < " + path + " > " + path + ".said 2>&1").c_str()),
+            0)
       << MustRead(path + ".said");
 }
 

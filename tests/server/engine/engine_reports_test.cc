@@ -85,8 +85,8 @@ class EngineReports : public EngineTest {
 
 TEST_F(EngineReports, AnEvaluationsRowsAddUpToItsReceipt) {
   constexpr int kPrompts = 12;
-  EvaluateJob job = MakeEvaluate(HeldOut(harmful(), kPrompts),
-                                 {nullptr, Ablate(1), Ablate(1, 0), Add(1)});
+  EvaluateJob job =
+      MakeEvaluate(HeldOut(harmful(), kPrompts), {nullptr, Ablate(1), Ablate(1, 0), Add(1)});
   job.scores = true;
   auto sink = Submit<EvaluateCollector>(std::move(job));
   sink->done.WaitForNotification();
@@ -162,8 +162,8 @@ TEST_F(EngineReports, AGeneration) {
 }
 
 TEST_F(EngineReports, RowsThatEndWithTheirCall) {
-  EvaluateJob job = MakeEvaluate(HeldOut(harmful(), 64),
-                                 {Ablate(1), Ablate(1, 0), Ablate(1, 1), Ablate(1, 2)});
+  EvaluateJob job =
+      MakeEvaluate(HeldOut(harmful(), 64), {Ablate(1), Ablate(1, 0), Ablate(1, 1), Ablate(1, 2)});
   job.scores = false;
   const int64_t rows = 4 * 64;
   auto control = std::make_shared<CallControl>();
@@ -179,9 +179,8 @@ TEST_F(EngineReports, RowsThatEndWithTheirCall) {
   absl::MutexLock lock(&seen_.mutex);
   EXPECT_GT(seen_.most_waiting, 0);
   EXPECT_LE(seen_.most_waiting, rows);
-  const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(seen_.mutex) {
-    return seen_.waiting == 0;
-  };
+  const auto none = [this]()
+                        ABSL_EXCLUSIVE_LOCKS_REQUIRED(seen_.mutex) { return seen_.waiting == 0; };
   seen_.mutex.Await(absl::Condition(&none));
 }
 

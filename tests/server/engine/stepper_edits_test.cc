@@ -31,9 +31,7 @@ class CaseCall : public Call {
     }
   }
 
-  int64_t RowsLeft() const override {
-    return static_cast<int64_t>(golden_.cases().size() - next_);
-  }
+  int64_t RowsLeft() const override { return static_cast<int64_t>(golden_.cases().size() - next_); }
   std::unique_ptr<Row> NextRow() override {
     if (next_ == golden_.cases().size()) return nullptr;
     const std::string& name = golden_.cases()[next_++];

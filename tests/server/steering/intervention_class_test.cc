@@ -32,8 +32,9 @@ TEST(InterventionClass, OfSpecifications) {
             (InterventionClass{ArmKind::kAblate, DirectionKind::kMixed}));
   EXPECT_EQ(ClassOf({{Op(OpKind::kAblate, {true}), Op(OpKind::kAdd, {true})}}),
             (InterventionClass{ArmKind::kMixed, DirectionKind::kControl}));
-  EXPECT_EQ(ClassOf({{Op(OpKind::kAdd, {true}), Op(OpKind::kAdd, {false}), Op(OpKind::kAdd, {true})}}),
-            (InterventionClass{ArmKind::kAdd, DirectionKind::kMixed}));
+  EXPECT_EQ(
+      ClassOf({{Op(OpKind::kAdd, {true}), Op(OpKind::kAdd, {false}), Op(OpKind::kAdd, {true})}}),
+      (InterventionClass{ArmKind::kAdd, DirectionKind::kMixed}));
 }
 
 TEST(InterventionClass, IndicesNameEveryClassOnce) {

@@ -23,7 +23,8 @@ TEST(MetricsTest, KnownLabelsStartAtZero) {
         "steer_admission_rejections_total{reason=\"draining\"} 0\n",
         "steer_rows_total{kind=\"reference\"} 0\n", "steer_steps_total{kind=\"prefill\"} 0\n",
         "steer_step_seconds_count{kind=\"decode\"} 0\n",
-        "steer_outcomes_total{arm_kind=\"add\",direction=\"control\",quality=\"degenerate\",refused="
+        "steer_outcomes_total{arm_kind=\"add\",direction=\"control\",quality=\"degenerate\","
+        "refused="
         "\"yes\"} 0\n",
         "steer_dose_ratio_count{arm_kind=\"ablate\",direction=\"fitted\"} 0\n",
         "steer_row_finish_total{kind=\"generate\",reason=\"deadline\"} 0\n",
@@ -89,7 +90,8 @@ TEST(MetricsTest, Steps) {
        {"steer_steps_total{kind=\"decode\"} 3\n", "steer_step_rows_total{kind=\"decode\"} 6\n",
         "steer_step_tokens_total{kind=\"decode\"} 6\n",
         "steer_step_shape_tokens_total{kind=\"decode\"} 96\n",
-        "steer_step_seconds_count{kind=\"decode\"} 3\n", "steer_step_seconds_sum{kind=\"decode\"} 0.04\n",
+        "steer_step_seconds_count{kind=\"decode\"} 3\n",
+        "steer_step_seconds_sum{kind=\"decode\"} 0.04\n",
         "steer_rows_per_step_bucket{kind=\"decode\",le=\"2\"} 2\n",
         "steer_interventions_per_step_bucket{kind=\"decode\",le=\"0\"} 1\n",
         "steer_interventions_per_step_sum{kind=\"decode\"} 3\n", "steer_rows_waiting 5\n",
@@ -118,8 +120,10 @@ TEST(MetricsTest, Rows) {
   observer.OnFirstToken({}, absl::Milliseconds(30));
   const std::string text = metrics.Text();
   for (const char* line :
-       {"steer_rows_total{kind=\"generate\"} 3\n", "steer_rows_total{kind=\"reference\"} 1\n",
-        "steer_rows_total{kind=\"evaluate\"} 0\n", "steer_prompt_tokens_total 35\n",
+       {"steer_rows_total{kind=\"generate\"} 3\n",
+        "steer_rows_total{kind=\"reference\"} 1\n",
+        "steer_rows_total{kind=\"evaluate\"} 0\n",
+        "steer_prompt_tokens_total 35\n",
         "steer_generated_tokens_total 12\n",
         "steer_row_finish_total{kind=\"generate\",reason=\"length\"} 3\n",
         "steer_row_finish_total{kind=\"reference\",reason=\"prompt_end\"} 1\n",
@@ -130,7 +134,8 @@ TEST(MetricsTest, Rows) {
         "steer_edits_total{arm_kind=\"add\",direction=\"control\"} 6\n",
         "steer_dose_ratio_bucket{arm_kind=\"add\",direction=\"control\",le=\"0.04\"} 0\n",
         "steer_dose_ratio_bucket{arm_kind=\"add\",direction=\"control\",le=\"0.08\"} 1\n",
-        "steer_ablation_residual_ratio_count 1\n", "steer_ablation_residual_ratio_sum 3e-07\n",
+        "steer_ablation_residual_ratio_count 1\n",
+        "steer_ablation_residual_ratio_sum 3e-07\n",
         "steer_row_prefill_seconds_count{arm_kind=\"none\"} 1\n",
         "steer_row_decode_seconds_count{arm_kind=\"none\"} 0\n",
         "steer_row_decode_seconds_sum{arm_kind=\"add\"} 0.06\n",
@@ -156,10 +161,13 @@ TEST(MetricsTest, OutcomesAndFaults) {
   observer.OnNonFinite("any word\n{at=\"all\"}");
   const std::string text = metrics.Text();
   for (const char* line :
-       {"steer_outcomes_total{arm_kind=\"none\",direction=\"none\",quality=\"ok\",refused=\"yes\"} 1\n",
-        "steer_outcomes_total{arm_kind=\"ablate\",direction=\"fitted\",quality=\"degenerate\",refused="
+       {"steer_outcomes_total{arm_kind=\"none\",direction=\"none\",quality=\"ok\",refused=\"yes\"} "
+        "1\n",
+        "steer_outcomes_total{arm_kind=\"ablate\",direction=\"fitted\",quality=\"degenerate\","
+        "refused="
         "\"no\"} 1\n",
-        "steer_outcomes_total{arm_kind=\"add\",direction=\"control\",quality=\"not_judged\",refused="
+        "steer_outcomes_total{arm_kind=\"add\",direction=\"control\",quality=\"not_judged\","
+        "refused="
         "\"no\"} 1\n",
         "steer_baseline_kl_nats_bucket{arm_kind=\"ablate\",direction=\"fitted\",le=\"0.01\"} 0\n",
         "steer_baseline_kl_nats_bucket{arm_kind=\"ablate\",direction=\"fitted\",le=\"0.03\"} 1\n",
@@ -185,9 +193,9 @@ TEST(MetricsTest, Queue) {
   for (const char* line :
        {"steer_queue_calls_capacity 64\n", "steer_queue_tokens_capacity 1000\n",
         "steer_queue_bytes_capacity 2000\n", "steer_queued_calls{method=\"FitDirection\"} 1\n",
-        "steer_queued_calls{method=\"Evaluate\"} 2\n", "steer_queued_calls{method=\"Generate\"} 3\n",
-        "steer_queued_tokens 40\n", "steer_queued_bytes 50\n",
-        "steer_idempotent_replays_total{method=\"Evaluate\"} 1\n",
+        "steer_queued_calls{method=\"Evaluate\"} 2\n",
+        "steer_queued_calls{method=\"Generate\"} 3\n", "steer_queued_tokens 40\n",
+        "steer_queued_bytes 50\n", "steer_idempotent_replays_total{method=\"Evaluate\"} 1\n",
         "steer_refused_interventions_total{reason=\"other_model\"} 1\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
