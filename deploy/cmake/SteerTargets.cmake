@@ -3,7 +3,8 @@
 set(STEER_MAY_USE_steer_common "")
 set(STEER_MAY_USE_steer_weights steer_common)
 set(STEER_MAY_USE_steer_tokenizer steer_common)
-set(STEER_MAY_USE_steer_telemetry steer_common)
+set(STEER_MAY_USE_steer_metrics steer_common)
+set(STEER_MAY_USE_steer_telemetry steer_common steer_metrics)
 set(STEER_MAY_USE_steer_readout steer_common steer_tokenizer)
 set(STEER_MAY_USE_steer_model steer_common steer_weights)
 set(STEER_MAY_USE_steer_steering steer_common steer_weights steer_model)
@@ -14,11 +15,11 @@ set(STEER_MAY_USE_steer_client_api steer_common steer_proto)
 set(STEER_MAY_USE_steer_client_data steer_common)
 set(STEER_MAY_USE_steer_client_plan steer_common steer_client_data steer_client_stats)
 set(STEER_MAY_USE_steer_client_stats steer_common)
-set(STEER_MAY_USE_steer_client_telemetry steer_common)
+set(STEER_MAY_USE_steer_client_telemetry steer_common steer_metrics)
 set(STEER_MAY_USE_steer_client_run steer_common steer_proto steer_client_api steer_client_data steer_client_plan steer_client_stats steer_client_telemetry)
 set(STEER_MAY_USE_steer_client_report steer_common steer_client_plan steer_client_stats steer_client_run)
 set(STEER_MAY_USE_steer_client_commands steer_common steer_proto steer_client_api steer_client_data steer_client_plan
-    steer_client_stats steer_client_run steer_client_report steer_client_telemetry)
+    steer_client_stats steer_client_run steer_client_report steer_client_telemetry steer_metrics)
 
 # Headers cost more than sources here, so folders whose files share heavy ones (CLI11, protobuf, libtorch) are compiled several files at a
 # time: a clean build takes about half as long. Off, each file stands alone, which is quicker while one file is being worked on.

@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/metrics.h"
-#include "server/telemetry/metrics_server.h"
+#include "common/metrics/metrics_server.h"
 #include "tests/threads/crowd.h"
 
 namespace steer {

@@ -1,4 +1,4 @@
-#include "server/telemetry/metrics_server.h"
+#include "common/metrics/metrics_server.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,6 +46,7 @@ TEST(MetricsServerTest, ServesTheRegistryAndTheProcess) {
   const std::string text = Scrape((*server)->port());
   for (const char* name : {"steer_rows_total{kind=\"fit\"} 1\n", "\nprocess_cpu_seconds_total ",
                            "\nprocess_resident_memory_bytes ", "\nprocess_open_fds ",
+                           "\nprocess_max_fds ", "\nprocess_virtual_memory_bytes ",
                            "\nprocess_start_time_seconds "}) {
     EXPECT_THAT(text, HasSubstr(name));
   }

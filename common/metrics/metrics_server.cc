@@ -1,21 +1,20 @@
-#include "server/telemetry/metrics_server.h"
+#include "common/metrics/metrics_server.h"
 
 #include <exception>
 #include <utility>
 #include <vector>
 
 #include "common/errors.h"
+#include "common/metrics/process_metrics.h"
 #include "prometheus/exposer.h"
-#include "prometheus/registry.h"
-#include "server/telemetry/process_metrics.h"
 
 namespace steer {
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
-    const std::string& address, std::shared_ptr<prometheus::Registry> registry) {
+    const std::string& address, std::shared_ptr<prometheus::Collectable> page) {
   // Not make_unique: the constructor is private.
   std::unique_ptr<MetricsServer> server(new MetricsServer);
-  server->registry_ = std::move(registry);
+  server->page_ = std::move(page);
   server->process_ = std::make_shared<ProcessMetrics>();
   // Two half-open connections must not delay a scrape beyond its timeout: more threads than the
   // library's two, and a request timeout far below the 10 s that Prometheus waits.
@@ -23,7 +22,7 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
                                             "request_timeout_ms", "2000"};
   try {
     server->exposer_ = std::make_unique<prometheus::Exposer>(options);
-    server->exposer_->RegisterCollectable(server->registry_);
+    server->exposer_->RegisterCollectable(server->page_);
     server->exposer_->RegisterCollectable(server->process_);
     const std::vector<int> ports = server->exposer_->GetListeningPorts();
     server->port_ = ports.empty() ? 0 : ports[0];

@@ -1,6 +1,7 @@
-#include "server/telemetry/process_metrics.h"
+#include "common/metrics/process_metrics.h"
 
 #include <dirent.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -90,6 +91,12 @@ std::vector<MetricFamily> ProcessMetrics::Collect() const {
   }
   if (const int files = OpenFiles(); files >= 0) {
     out.push_back(One("process_open_fds", "Open file descriptors.", MetricType::Gauge, files));
+  }
+  // A limit of "unlimited" has no number to show.
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    out.push_back(One("process_max_fds", "Most file descriptors that may be open.",
+                      MetricType::Gauge, static_cast<double>(limit.rlim_cur)));
   }
   return out;
 }

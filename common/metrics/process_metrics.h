@@ -1,7 +1,7 @@
 // process_* of the Prometheus conventions, which prometheus-cpp leaves out. Read from /proc at each
 // scrape; what cannot be read is absent rather than 0. Thread-safe.
-#ifndef STEER_SERVER_TELEMETRY_PROCESS_METRICS_H_
-#define STEER_SERVER_TELEMETRY_PROCESS_METRICS_H_
+#ifndef STEER_COMMON_METRICS_PROCESS_METRICS_H_
+#define STEER_COMMON_METRICS_PROCESS_METRICS_H_
 
 #include <vector>
 
@@ -17,4 +17,4 @@ class ProcessMetrics final : public prometheus::Collectable {
 
 }  // namespace steer
 
-#endif  // STEER_SERVER_TELEMETRY_PROCESS_METRICS_H_
+#endif  // STEER_COMMON_METRICS_PROCESS_METRICS_H_

@@ -1,6 +1,6 @@
-// The /metrics endpoint.
-#ifndef STEER_SERVER_TELEMETRY_METRICS_SERVER_H_
-#define STEER_SERVER_TELEMETRY_METRICS_SERVER_H_
+// The /metrics endpoint of a program.
+#ifndef STEER_COMMON_METRICS_METRICS_SERVER_H_
+#define STEER_COMMON_METRICS_METRICS_SERVER_H_
 
 #include <memory>
 #include <string>
@@ -11,17 +11,17 @@
 namespace prometheus {
 class Collectable;
 class Exposer;
-class Registry;
 }  // namespace prometheus
 
 namespace steer {
 
 class MetricsServer {
  public:
-  // Listens on "host:port" (port 0: any free one) and serves the registry and process_* on
-  // /metrics, with its own threads. UNAVAILABLE naming the address if it cannot be bound.
+  // Listens on "host:port" (port 0: any free one) and serves `page` (a registry, or a collectable
+  // of the caller's) and process_* on /metrics, with its own threads. UNAVAILABLE (reason
+  // METRICS_ADDRESS_UNAVAILABLE) naming the address if it cannot be bound.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
-      const std::string& address, std::shared_ptr<prometheus::Registry> registry);
+      const std::string& address, std::shared_ptr<prometheus::Collectable> page);
   // Closes the port and joins.
   ~MetricsServer();
 
@@ -32,13 +32,13 @@ class MetricsServer {
 
  private:
   MetricsServer() = default;
-  std::shared_ptr<prometheus::Registry> registry_;
+  std::shared_ptr<prometheus::Collectable> page_;
   std::shared_ptr<prometheus::Collectable> process_;
   std::vector<std::shared_ptr<prometheus::Collectable>> added_;
-  std::unique_ptr<prometheus::Exposer> exposer_;  // last: it reads the two above
+  std::unique_ptr<prometheus::Exposer> exposer_;  // last: it reads those above
   int port_ = 0;
 };
 
 }  // namespace steer
 
-#endif  // STEER_SERVER_TELEMETRY_METRICS_SERVER_H_
+#endif  // STEER_COMMON_METRICS_METRICS_SERVER_H_
