@@ -10,7 +10,7 @@
 #include "client/commands/register.h"
 #include "client/report/gnuplot.h"
 #include "client/report/table.h"
-#include "client/telemetry/gateway.h"
+#include "client/telemetry/gateway_group.h"
 #include "common/status_macros.h"
 
 namespace steer {
@@ -154,7 +154,7 @@ void RegisterDoctor(CLI::App* app, Context* context) {
   CLI::App* command =
       app->add_subcommand("doctor", "Check server, model, metrics, Pushgateway, gnuplot and disk");
   command->add_option("--metrics", flags->metrics, "URL of steerd's /metrics");
-  command->add_option("--pushgateway", flags->pushgateway, "URL of a Pushgateway")
+  command->add_option("--push-gateway,--pushgateway", flags->pushgateway, "URL of a Pushgateway")
       ->envname("STEER_PUSHGATEWAY");
   command->add_option("--output", flags->output, "Folder that results will be written to")
       ->capture_default_str();

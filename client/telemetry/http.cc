@@ -3,13 +3,35 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 
+#include <algorithm>
+
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 
 namespace steer {
 namespace {
 
-size_t Discard(char*, size_t size, size_t count, void*) { return size * count; }
+constexpr size_t kMostBytes = size_t{64} << 20;
+constexpr size_t kMostSaid = 200;  // of an answer that is an error
+
+// Returning less than what came ends the exchange.
+size_t Keep(char* data, size_t size, size_t count, void* into) {
+  auto* body = static_cast<std::string*>(into);
+  if (body->size() + size * count > kMostBytes) return 0;
+  body->append(data, size * count);
+  return size * count;
+}
+
+// The first line, fit for a terminal.
+std::string Said(absl::string_view body) {
+  std::string said;
+  for (const char c : body.substr(0, std::min(body.find('\n'), kMostSaid))) {
+    said.push_back(absl::ascii_isprint(static_cast<unsigned char>(c)) ? c : '?');
+  }
+  return said;
+}
 
 int Aborted(void* flag, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   const auto* abort = static_cast<const std::atomic<bool>*>(flag);
@@ -28,7 +50,7 @@ std::string NoProxy() {
 
 }  // namespace
 
-absl::Status Exchange(const HttpRequest& request) {
+absl::StatusOr<std::string> Fetch(const HttpRequest& request) {
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);  // once, thread-safe
   CURL* curl = initialised == CURLE_OK ? curl_easy_init() : nullptr;
   if (curl == nullptr) return absl::UnavailableError("libcurl could not be initialised");
@@ -40,6 +62,7 @@ absl::Status Exchange(const HttpRequest& request) {
         curl_slist_append(headers, absl::StrCat("Content-Type: ", request.content_type).c_str());
   }
   headers = curl_slist_append(headers, "Expect:");  // no 100-continue round trip
+  std::string body;
   char error[CURL_ERROR_SIZE] = "";
   const std::string no_proxy = NoProxy();
   long timeout_ms = static_cast<long>(absl::ToInt64Milliseconds(request.timeout));
@@ -51,7 +74,8 @@ absl::Status Exchange(const HttpRequest& request) {
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
   curl_easy_setopt(curl, CURLOPT_NOPROXY, no_proxy.c_str());
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, Discard);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, Keep);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, Aborted);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(request.abort));
@@ -63,12 +87,17 @@ absl::Status Exchange(const HttpRequest& request) {
   }
   CURLcode code = curl_easy_perform(curl);
   if (code != CURLE_OK) {
-    return absl::UnavailableError(error[0] != '\0' ? error : curl_easy_strerror(code));
+    return MakeError(absl::StatusCode::kUnavailable, "NO_ANSWER",
+                     error[0] != '\0' ? error : curl_easy_strerror(code));
   }
   long answer = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer);
-  if (answer >= 200 && answer < 300) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("HTTP status ", answer));
+  if (answer >= 200 && answer < 300) return body;
+  const std::string said = Said(body);
+  return absl::UnavailableError(
+      absl::StrCat("HTTP status ", answer, said.empty() ? "" : ": ", said));
 }
+
+absl::Status Exchange(const HttpRequest& request) { return Fetch(request).status(); }
 
 }  // namespace steer

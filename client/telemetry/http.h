@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
@@ -21,8 +22,11 @@ struct HttpRequest {
   const std::atomic<bool>* abort = nullptr;
 };
 
-// OK for a 2xx answer. UNAVAILABLE with the status code or libcurl's words otherwise. Any thread;
-// raises no signal.
+// The body of a 2xx answer, at most 64 MiB. UNAVAILABLE with libcurl's words where there is no
+// answer (reason NO_ANSWER), with the status code and the beginning of what the server says, made
+// printable, for any other. Any thread; raises no signal.
+absl::StatusOr<std::string> Fetch(const HttpRequest& request);
+// As Fetch, without the body.
 absl::Status Exchange(const HttpRequest& request);
 
 }  // namespace steer

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 
 namespace steer {
 namespace {
@@ -58,7 +59,30 @@ void CloseHard(int fd) {
   close(fd);
 }
 
-Answerer::Answerer(std::string status_line) : status_line_(std::move(status_line)) {
+std::string HttpGet(int port, const std::string& path) {
+  const int fd = Dial(port);
+  if (fd < 0) return "";
+  const std::string request = "GET " + path + " HTTP/1.0\r\nHost: localhost\r\n\r\n";
+  SendAll(fd, request.data(), request.size());
+  std::string answer;
+  char buffer[8192];
+  for (ssize_t n; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;)
+    answer.append(buffer, static_cast<size_t>(n));
+  close(fd);
+  const size_t head = answer.find("\r\n\r\n");
+  const bool good =
+      head != std::string::npos && answer.substr(0, 64).find(" 200 ") != std::string::npos;
+  return good ? answer.substr(head + 4) : "";
+}
+
+int FreePort() {
+  int port = 0;
+  close(ListenAnywhere(&port));
+  return port;
+}
+
+Answerer::Answerer(std::string status_line, absl::Duration pause)
+    : status_line_(std::move(status_line)), pause_(pause) {
   listener_ = ListenAnywhere(&port_);
   thread_ = std::thread([this] { Serve(); });
 }
@@ -112,7 +136,9 @@ void Answerer::Serve() {
     }
     const std::string head =
         "HTTP/1.1 " + status_line_ + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    SendAll(peer, head.data(), head.size());
+    const size_t step = pause_ > absl::ZeroDuration() ? 1 : head.size();
+    for (size_t at = 0; at < head.size() && SendAll(peer, head.data() + at, step); at += step)
+      absl::SleepFor(pause_);
     close(peer);
   }
 }

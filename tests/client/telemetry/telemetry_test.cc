@@ -1,33 +1,20 @@
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-#include <map>
-#include <thread>
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "client/telemetry/gateway.h"
 #include "client/telemetry/metrics_text.h"
 #include "gtest/gtest.h"
 #include "tests/support/loopback.h"
-
-extern char** environ;
+#include "tests/support/pushgateway.h"
 
 namespace steer {
 namespace {
 
 GatewayOptions Options(const std::string& url) {
   GatewayOptions options;
-  options.url = url;
   options.timeout = absl::Milliseconds(400);
   options.interval = absl::Milliseconds(20);
-  options.group = {{"experiment", "e1"}};
+  options.group = {url, "steer_experiment", {{"experiment", "e1"}}};
   return options;
 }
 
@@ -46,21 +33,46 @@ TEST(MetricsText, EscapesAndSkipsWhatAGatewayWouldRefuse) {
             "gauge\nsteer_b{l=\"a\\\"b\\\\c\\nd\"} 0.25\n");
 }
 
+TEST(MetricsText, HistogramsAreCumulativeAndCountAsManySeries) {
+  MetricsText text;
+  text.Declare("steer_h_seconds", "histogram", "H.");
+  Histogram histogram({0.5, 2});
+  for (const double seconds : {0.5, 1.0, 1.5, 7.0}) histogram.Observe(seconds);
+  text.Add("steer_h_seconds", {{"stage", "test"}}, histogram);
+  EXPECT_EQ(text.series(), 5);
+  const std::string page = text.Render();
+  for (const char* line :
+       {"# TYPE steer_h_seconds histogram\n", "steer_h_seconds_count{stage=\"test\"} 4\n",
+        "steer_h_seconds_sum{stage=\"test\"} 10\n",
+        "steer_h_seconds_bucket{stage=\"test\",le=\"0.5\"} 1\n",
+        "steer_h_seconds_bucket{stage=\"test\",le=\"2\"} 3\n",
+        "steer_h_seconds_bucket{stage=\"test\",le=\"+Inf\"} 4\n"}) {
+    EXPECT_TRUE(absl::StrContains(page, line)) << line << page;
+  }
+  ASSERT_EQ(text.Families().size(), 1u);
+}
+
 TEST(GroupUrl, EncodesWhatAPathCannotCarry) {
-  EXPECT_EQ(GroupUrl("http://g:9091/", "j", {{"a", "plain-1.2_x"}}),
+  EXPECT_EQ(GroupUrl({"http://g:9091/", "j", {{"a", "plain-1.2_x"}}}),
             "http://g:9091/metrics/job/j/a/plain-1.2_x");
-  EXPECT_EQ(GroupUrl("http://g", "j", {{"a", "org/model"}}),
+  EXPECT_EQ(GroupUrl({"http://g", "j", {{"a", "org/model"}}}),
             "http://g/metrics/job/j/a@base64/b3JnL21vZGVs");
-  EXPECT_EQ(GroupUrl("http://g", "a b", {{"a", ""}}),
+  EXPECT_EQ(GroupUrl({"http://g", "a b", {{"a", ""}}}),
             "http://g/metrics/job@base64/YSBi/a@base64/=");
-  EXPECT_EQ(GroupUrl("http://g", "..", {}), "http://g/metrics/job@base64/Li4");
+  EXPECT_EQ(GroupUrl({"http://g", "..", {}}), "http://g/metrics/job@base64/Li4");
+}
+
+TEST(ShownUrl, LeavesNameAndPasswordOut) {
+  EXPECT_EQ(ShownUrl("http://me:secret@g:9091/p"), "http://g:9091/p");
+  EXPECT_EQ(ShownUrl("http://g/p@q"), "http://g/p@q");
+  EXPECT_EQ(ShownUrl("me:secret@g"), "g");
 }
 
 TEST(Gateway, RefusesWhatIsNoUrlOrLabel) {
   EXPECT_FALSE(GatewayPusher::Start(Options("gateway:9091")).ok());
   EXPECT_FALSE(GatewayPusher::Start(Options("file:///etc/passwd")).ok());
   GatewayOptions options = Options("http://g");
-  options.group = {{"1bad", "x"}};
+  options.group.labels = {{"1bad", "x"}};
   EXPECT_FALSE(GatewayPusher::Start(options).ok());
 }
 
@@ -72,8 +84,13 @@ TEST(Gateway, PutsTheNewestSnapshot) {
   EXPECT_GE(pusher->counts().pushed, 1);
   EXPECT_LT(pusher->counts().pushed, 100);  // a slot, not a queue
   EXPECT_EQ(pusher->counts().failed, 0);
+  int64_t timed = 0;
+  const PushCounts counts = pusher->counts();
+  for (const int64_t count : counts.seconds.counts()) timed += count;
+  EXPECT_EQ(timed, counts.pushed);
   const std::string last = listener.requests().back();
-  EXPECT_TRUE(absl::StartsWith(last, "PUT /metrics/job/steerctl/experiment/e1 HTTP/1.1\r\n"))
+  EXPECT_TRUE(
+      absl::StartsWith(last, "PUT /metrics/job/steer_experiment/experiment/e1 HTTP/1.1\r\n"))
       << last;
   EXPECT_TRUE(absl::EndsWith(last, "\r\n\r\nsteer_x 499\n")) << last;
   pusher->Publish("late");  // harmless after the end
@@ -113,46 +130,81 @@ TEST(Gateway, ARefusedConnectionIsCounted) {
   EXPECT_FALSE(ProbeGateway("http://127.0.0.1:1").ok());
 }
 
+TEST(GatewayGroup, AnswersThatAreNoPushgatewaysAreErrors) {
+  Answerer other("200 OK");
+  const GatewayGroup group = Options(other.url()).group;
+  EXPECT_TRUE(absl::IsUnavailable(SeriesOfGroup(group).status()));
+  EXPECT_TRUE(absl::IsUnavailable(DeleteGroup(group).status()));
+  Answerer broken("500 Oops");
+  const absl::Status refused = DeleteGroup(Options(broken.url()).group).status();
+  EXPECT_TRUE(absl::StrContains(refused.message(), "500")) << refused;
+  EXPECT_EQ(broken.requests().size(), 1u);  // nothing is deleted blindly
+}
+
 // The real thing, where it is installed.
-TEST(Gateway, ARealPushgatewayTakesOurGroups) {
-  const char* program = "/usr/bin/prometheus-pushgateway";
-  if (access(program, X_OK) != 0) GTEST_SKIP() << "prometheus-pushgateway is not installed";
-  int port = 0;
-  close(ListenAnywhere(&port));  // one that was free a moment ago
-  std::string address = absl::StrCat("--web.listen-address=127.0.0.1:", port);
-  std::string level = "--log.level=error";
-  // Debian's default keeps what was pushed in /var/lib, for every later start.
-  std::string memory = "--persistence.file=";
-  char* argv[] = {const_cast<char*>(program), address.data(), level.data(), memory.data(), nullptr};
-  pid_t pid = 0;
-  ASSERT_EQ(posix_spawn(&pid, program, nullptr, nullptr, argv, environ), 0);
-  std::string url = absl::StrCat("http://127.0.0.1:", port);
-  absl::Status ready;
-  for (int i = 0; i < 200; ++i) {
-    ready = ProbeGateway(url);
-    if (ready.ok()) break;
-    absl::SleepFor(absl::Milliseconds(50));
+class RealGateway : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!Pushgateway::Installed()) GTEST_SKIP() << "prometheus-pushgateway is not installed";
+    gateway_.emplace();
+    ASSERT_TRUE(gateway_->up());
   }
-  EXPECT_TRUE(ready.ok()) << ready;
-  GatewayOptions options = Options(url);
-  options.timeout = absl::Seconds(5);
-  options.group = {{"experiment", "org/model name"}, {"empty", ""}};
-  auto pusher = *GatewayPusher::Start(options);
+  GatewayOptions For(const std::string& experiment) {
+    GatewayOptions options = Options(gateway_->url());
+    options.timeout = absl::Seconds(20);
+    options.group.labels = {{"experiment", experiment}};
+    return options;
+  }
+  absl::optional<Pushgateway> gateway_;
+};
+
+std::string OneSample(double value) {
   MetricsText text;
   text.Declare("steer_experiment_refusal_ratio", "gauge", "Refused over measured test prompts.");
-  text.Add("steer_experiment_refusal_ratio", {{"arm", "ablate/harmful"}}, 0.125);
-  pusher->Publish(text.Render());
-  pusher->Close();
-  EXPECT_EQ(pusher->counts().pushed, 1) << pusher->counts().last_error;
-  EXPECT_TRUE(ProbeMetrics(url + "/metrics").ok());
-  // A page that the gateway refuses.
+  text.Add("steer_experiment_refusal_ratio", {{"arm", "ablate/harmful"}}, value);
+  return text.Render();
+}
+
+TEST_F(RealGateway, NamesRoundTripExactlyAndOnlyTheirGroupIsDeleted) {
+  const std::vector<std::string> names = {
+      "plain-1.2_x", "org/model name", "org/arm/name",           "a//b",  "/",          "..",
+      ".",           " leading",       "\u00fc\u4e2d\U0001f600", "a%2Fb", "a+b&c=d?#;", "\"\\\"",
+      "=",           "tab\there"};
+  double value = 0;
+  for (const std::string& name : names) {
+    auto pusher = *GatewayPusher::Start(For(name));
+    pusher->Publish(OneSample(++value));
+    pusher->Close();
+    EXPECT_EQ(pusher->counts().pushed, 1) << name << ": " << pusher->counts().last_error;
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    const GatewayGroup group = For(names[i]).group;
+    const auto held = SeriesOfGroup(group, absl::Seconds(20));
+    ASSERT_TRUE(held.ok()) << held.status();
+    // The group that the gateway lists has this name, byte for byte.
+    EXPECT_EQ(*held, absl::make_optional<int64_t>(1)) << names[i];
+    const auto deleted = DeleteGroup(group, absl::Seconds(20));
+    ASSERT_TRUE(deleted.ok()) << names[i] << ": " << deleted.status();
+    EXPECT_EQ(*deleted, 1);
+    EXPECT_TRUE(absl::IsNotFound(DeleteGroup(group, absl::Seconds(20)).status())) << names[i];
+    if (i + 1 < names.size()) {
+      EXPECT_TRUE((*SeriesOfGroup(For(names[i + 1]).group, absl::Seconds(20))).has_value());
+    }
+  }
+}
+
+TEST_F(RealGateway, APushReplacesTheGroupAndARefusedOneSaysWhy) {
+  const GatewayOptions options = For("org/model");
+  ASSERT_TRUE(PutGroup(options.group, OneSample(1) + "steer_gone 1\n", absl::Seconds(20)).ok());
+  EXPECT_EQ(**SeriesOfGroup(options.group, absl::Seconds(20)), 2);
+  ASSERT_TRUE(PutGroup(options.group, OneSample(2), absl::Seconds(20)).ok());
+  EXPECT_EQ(**SeriesOfGroup(options.group, absl::Seconds(20)), 1);
+  EXPECT_TRUE(ProbeMetrics(gateway_->url() + "/metrics", absl::Seconds(20)).ok());
   auto bad = *GatewayPusher::Start(options);
   bad->Publish("this is no metric\n");
   bad->Close();
   EXPECT_EQ(bad->counts().failed, 1);
-  EXPECT_TRUE(absl::StrContains(bad->counts().last_error, "400"));
-  kill(pid, SIGTERM);
-  waitpid(pid, nullptr, 0);
+  EXPECT_TRUE(absl::StrContains(bad->counts().last_error, "400: "));
 }
 
 }  // namespace
