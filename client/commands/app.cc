@@ -17,9 +17,10 @@ constexpr char kFooter[] =
     "wrong; 4 server unreachable;\n"
     "5 server refused or is another one; 6 verdict INCOMPLETE; 7 disk; 8 run folder in use or "
     "another lock's; 9 figures not\n"
-    "drawn; 130 interrupted. Prompts and completions are never written, but for what `generate` "
-    "and `tokenize` print and\n"
-    "`plan splits --output` is asked to write.";
+    "drawn; 10 metrics address cannot be had; 11 Pushgateway down or refusing; 130 interrupted. "
+    "Prompts and completions are\n"
+    "never written, but for what `generate` and `tokenize` print and `plan splits --output` is "
+    "asked to write.";
 
 int Parse(int argc, char** argv) {
   Context context;
@@ -36,6 +37,7 @@ int Parse(int argc, char** argv) {
   RegisterPlan(&app, &context);
   RegisterRun(&app, &context);
   RegisterReport(&app, &context);
+  RegisterPush(&app, &context);
   RegisterFit(&app, &context);
   RegisterEvaluate(&app, &context);
   RegisterGenerate(&app, &context);

@@ -29,6 +29,12 @@ constexpr ReasonCode kReasons[] = {
     {"AUDIT_LOG_DAMAGED", kExitInput},
     {"BAD_TOKEN_FILE", kExitInput},
     {"INVALID_ADDRESS", kExitUsage},
+    {"INVALID_URL", kExitUsage},
+    {"METRICS_BEYOND_LOOPBACK", kExitUsage},
+    {"METRICS_ADDRESS_UNAVAILABLE", kExitMetricsAddress},
+    {"GATEWAY_FAILED", kExitGateway},
+    {"NO_SUCH_GROUP", kExitInput},
+    {"RUN_UNFINISHED", kExitIncomplete},
     {"TOKEN_IN_PLAIN_TEXT", kExitUsage},
     {"TLS_FAULT", kExitUnreachable},
 };

@@ -10,6 +10,8 @@ namespace steer {
 void RegisterPlan(CLI::App* app, Context* context);
 void RegisterRun(CLI::App* app, Context* context);
 void RegisterReport(CLI::App* app, Context* context);
+// push and forget.
+void RegisterPush(CLI::App* app, Context* context);
 void RegisterFit(CLI::App* app, Context* context);
 void RegisterEvaluate(CLI::App* app, Context* context);
 void RegisterGenerate(CLI::App* app, Context* context);

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "client/commands/progress.h"
 #include "client/commands/register.h"
-#include "client/commands/run_metrics.h"
+#include "client/commands/run_series.h"
 #include "client/commands/run_session.h"
+#include "client/commands/run_telemetry.h"
+#include "client/commands/run_view.h"
 #include "client/commands/signals.h"
 #include "client/plan/lock.h"
 #include "client/plan/plan_data.h"
@@ -16,7 +17,6 @@
 #include "client/report/table.h"
 #include "client/run/fleet.h"
 #include "client/run/run_folder.h"
-#include "client/telemetry/gateway.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
 
@@ -27,84 +27,31 @@ struct RunFlags {
   std::string lock;
   std::string output;
   std::string data_root;
-  std::string pushgateway;
+  RunTelemetryOptions telemetry;
   int attempts = 3;
   double move_after = 30;  // seconds
 };
 
-// Progress on the terminal, and a snapshot for the gateway whenever something durable happened.
-class RunView : public Progress {
- public:
-  RunView(const Context& context, const Lock& lock, const ResultLog& log, GatewayPusher* gateway)
-      : Progress(context),
-        lock_(lock),
-        log_(log),
-        gateway_(gateway),
-        started_(absl::ToUnixSeconds(absl::Now())) {}
-
-  void OnStart(int64_t cells, int64_t rows, int64_t done_cells, int64_t done_rows) override {
-    Progress::OnStart(cells, rows, done_cells, done_rows);
-    Push("running");
+// Where the page is, and what of the plan has no room in it.
+void SayTelemetry(const Context& context, const RunTelemetryOptions& options, const Lock& lock,
+                  const RunTelemetry& telemetry) {
+  if (telemetry.port() > 0) {
+    const std::string& address = options.metrics_listen;
+    Say(context, absl::StrCat("metrics: http://", address.substr(0, address.rfind(':')), ":",
+                              telemetry.port(), "/metrics"));
   }
-  void OnCell(const CellRecord& cell) override {
-    Progress::OnCell(cell);
-    Push("running");
-  }
-  void OnFailure(const FailureRecord& failure, const absl::Status& why) override {
-    Progress::OnFailure(failure, why);
-    Push("running");
-  }
-  void CountRetry() { ++retries_; }
-  int64_t retries() const { return retries_; }
-
-  void Push(const std::string& state) {
-    if (gateway_ == nullptr) return;
-    // Building a snapshot reads the whole log: while a run goes on, once a second is enough.
-    absl::Time now = absl::Now();
-    if (state == "running" && now < next_push_) return;
-    next_push_ = now + absl::Seconds(1);
-    absl::StatusOr<Summary> summary = BuildSummary(lock_, log_);
-    if (!summary.ok()) return;
-    RunProgressFacts facts;
-    facts.cells = cells();
-    facts.done_cells = done_cells();
-    facts.failed_cells = failed_cells();
-    facts.rows = rows();
-    facts.done_rows = done_rows();
-    facts.seconds_left = SecondsLeft();
-    facts.started = static_cast<double>(started_);
-    facts.now = static_cast<double>(absl::ToUnixSeconds(now));
-    facts.retries = retries_;
-    facts.state = state;
-    gateway_->Publish(RenderRunMetrics(lock_, *summary, facts));
-  }
-
- private:
-  const Lock& lock_;
-  const ResultLog& log_;
-  GatewayPusher* const gateway_;
-  const int64_t started_;
-  absl::Time next_push_;
-  int64_t retries_ = 0;
-};
-
-absl::StatusOr<std::unique_ptr<GatewayPusher>> StartGateway(const RunFlags& flags,
-                                                            const Lock& lock) {
-  if (flags.pushgateway.empty()) return std::unique_ptr<GatewayPusher>();
-  GatewayOptions options;
-  options.url = flags.pushgateway;
-  options.group = {{"experiment", lock.plan.name}};
-  return GatewayPusher::Start(std::move(options));
+  const std::string dropped = LevelsOf(lock).dropped();
+  if (dropped.empty() || (telemetry.port() == 0 && options.push_gateway.empty())) return;
+  Say(context, absl::StrCat("metrics: the plan would take ", MostSeriesOf(lock, SeriesLevels()),
+                            " series of ", kMostSeries, "; left out: ", dropped));
 }
 
-void CloseGateway(const Context& context, GatewayPusher* gateway) {
-  if (gateway == nullptr) return;
-  gateway->Close();
-  GatewayPusher::Counts counts = gateway->counts();
-  if (counts.failed > 0) {
-    Say(context, absl::StrCat("pushgateway: ", counts.failed, " of ", counts.failed + counts.pushed,
-                              " pushes failed, the last with: ", counts.last_error));
-  }
+// Says what became of the pushes, if any failed.
+void CloseTelemetry(const Context& context, RunTelemetry* telemetry) {
+  const PushCounts counts = telemetry->Close();
+  if (counts.failed == 0) return;
+  Say(context, absl::StrCat("pushgateway: ", counts.failed, " of ", counts.failed + counts.pushed,
+                            " pushes failed, the last with: ", counts.last_error));
 }
 
 std::string DefaultOutput(const Lock& lock) {
@@ -138,7 +85,7 @@ absl::Status RunOn(const Context& context, const RunFlags& flags, const Lock& lo
 // The run proper, once the folder is ours. Returns the exit code.
 int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
             const std::string& output, const RunFolder& folder, ResultLog* log,
-            GatewayPusher* gateway) {
+            RunTelemetry* telemetry) {
   RunSession session(folder.paths().run);
   absl::Status noted =
       session.WriteStart(static_cast<int64_t>(log->records().size()), log->torn_bytes());
@@ -148,7 +95,10 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
                               " bytes of a record that was cut off; its cell is measured again"));
   }
 
-  RunView view(context, lock, *log, gateway);
+  const std::vector<std::string> servers = ServersOf(context);
+  telemetry->Begin(log, session.started(), servers.size() == 1 ? servers[0] : "");
+  absl::Cleanup leave_log = [telemetry] { telemetry->End("stopped"); };  // however we return
+  RunView view(context, telemetry);
   SerialObserver observer(&view);
   auto connect = [&](const std::string& server, absl::Duration patience,
                      std::function<bool()> stop) {
@@ -156,10 +106,10 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
       options->patience = patience;
       options->stop = [stop] { return StopNow() || (stop && stop()); };
       options->on_waiting = [&, server](const absl::Status& why, absl::Duration waited) {
-        observer.Do([&] { view.OnWaiting(server, why, waited); });
+        observer.Do([&] { view.OnWaitingFor(server, why, waited); });
       };
-      options->on_retry = [&](absl::string_view, const absl::Status&) {
-        observer.Do([&] { view.CountRetry(); });
+      options->on_retry = [&](absl::string_view method, const absl::Status& why) {
+        observer.Do([&] { view.OnRetry(method, why); });
       };
     });
   };
@@ -172,8 +122,8 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
   absl::Status ran = RunOn(context, flags, lock, connect, options, log, &observer, &stats);
   view.Finish();
   if (!ran.ok()) {
-    view.Push("stopped");
-    absl::Status ended = session.WriteEnd(stats, view.retries(), "stopped");
+    absl::Status ended = session.WriteEnd(stats, telemetry->End("stopped"));
+    telemetry->Finish();
     int code = Fail(context, ran, Source::kServer);
     if (!ended.ok() && code != kExitDisk) Fail(context, ended, Source::kInput);
     Say(context, absl::StrCat("what is measured is safe in ", output,
@@ -181,11 +131,13 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
     return code;
   }
   absl::StatusOr<Outputs> outputs = WriteOutputs(lock, *log, folder.paths());
+  const RunFacts facts = telemetry->End(!outputs.ok()    ? "stopped"
+                                        : stats.complete ? "done"
+                                                         : "incomplete");
+  telemetry->Finish();
   if (!outputs.ok()) return Fail(context, outputs.status(), Source::kInput);
-  absl::Status ended =
-      session.WriteEnd(stats, view.retries(), stats.complete ? "done" : "incomplete");
+  absl::Status ended = session.WriteEnd(stats, facts);
   if (!ended.ok()) return Fail(context, ended, Source::kInput);
-  view.Push(stats.complete ? "done" : "incomplete");
 
   int printed = context.json ? PrintJson(context, SummaryJson(lock, outputs->summary))
                 : Print(Emphasised(context, RenderTable(lock, outputs->summary))) ? kExitOk
@@ -206,11 +158,9 @@ int Run(const Context& context, const RunFlags& flags) {
   CatchStopSignals();
   absl::StatusOr<Lock> lock = LoadLock(flags.lock);
   if (!lock.ok()) return Fail(context, lock.status(), Source::kInput);
-  absl::StatusOr<std::unique_ptr<GatewayPusher>> gateway = StartGateway(flags, *lock);
-  if (!gateway.ok()) {
-    Fail(context, gateway.status(), Source::kInput);
-    return kExitUsage;
-  }
+  absl::StatusOr<std::unique_ptr<RunTelemetry>> telemetry =
+      RunTelemetry::Start(flags.telemetry, *lock);
+  if (!telemetry.ok()) return Fail(context, telemetry.status(), Source::kInput);
   // A bad address or certificate is said before a folder is made.
   absl::Status channel = CheckServers(context);
   if (!channel.ok()) return Fail(context, channel, Source::kInput);
@@ -219,8 +169,9 @@ int Run(const Context& context, const RunFlags& flags) {
   if (!folder.ok()) return Fail(context, folder.status(), Source::kInput);
   absl::StatusOr<std::unique_ptr<ResultLog>> log = ResultLog::Open((*folder)->paths().log);
   if (!log.ok()) return Fail(context, log.status(), Source::kInput);
-  int code = Execute(context, flags, *lock, output, **folder, log->get(), gateway->get());
-  CloseGateway(context, gateway->get());
+  SayTelemetry(context, flags.telemetry, *lock, **telemetry);
+  int code = Execute(context, flags, *lock, output, **folder, log->get(), telemetry->get());
+  CloseTelemetry(context, telemetry->get());
   return code;
 }
 
@@ -235,9 +186,13 @@ void RegisterRun(CLI::App* app, Context* context) {
   command->add_option("--data-root", flags->data_root,
                       "Folder that the plan's files are relative to (the lock's folder)");
   command
-      ->add_option("--pushgateway", flags->pushgateway,
+      ->add_option("--push-gateway,--pushgateway", flags->telemetry.push_gateway,
                    "URL of a Prometheus Pushgateway; its faults never fail a run")
       ->envname("STEER_PUSHGATEWAY");
+  command->add_option("--metrics-listen", flags->telemetry.metrics_listen,
+                      "Serve metrics on HOST:PORT while the run goes on");
+  command->add_flag("--metrics-insecure", flags->telemetry.metrics_insecure,
+                    "Let --metrics-listen reach beyond loopback, without TLS or tokens");
   command
       ->add_option("--attempts", flags->attempts,
                    "Tries of a cell that fails for a reason that may pass")

@@ -1,35 +1,38 @@
-// A run as gauges for the Pushgateway. Counts first: rates are there for the eye, sums and
-// divisions belong to queries.
+// A run as metrics, for the Pushgateway and for a scrape. Counts first: rates are there for the eye,
+// sums and divisions belong to queries.
 #ifndef STEER_CLIENT_COMMANDS_RUN_METRICS_H_
 #define STEER_CLIENT_COMMANDS_RUN_METRICS_H_
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
-#include "absl/strings/string_view.h"
-#include "absl/types/optional.h"
+#include "absl/status/statusor.h"
+#include "client/commands/run_facts.h"
 #include "client/plan/lock.h"
 #include "client/report/summary.h"
+#include "client/run/result_log.h"
+#include "client/run/scope.h"
+#include "client/telemetry/gateway_group.h"
+#include "client/telemetry/histogram.h"
+#include "client/telemetry/metrics_text.h"
 
 namespace steer {
 
-struct RunProgressFacts {
-  int64_t cells = 0;
-  int64_t done_cells = 0;
-  int64_t failed_cells = 0;
-  int64_t rows = 0;
-  int64_t done_rows = 0;
-  absl::optional<double> seconds_left;
-  double started = 0;  // Unix seconds
-  double now = 0;      // Unix seconds
-  int64_t retries = 0;
-  std::string state = "running";  // running, done, incomplete, stopped
+// What lock and log say of a run, finished or not.
+struct RunState {
+  RunState();
+  RunScope scope;
+  Summary summary;
+  // Of the cells that count, in whatever session they were measured.
+  Histogram selection_seconds;
+  Histogram test_seconds;
 };
 
-// `summary` may be of a run that is not finished. Pure.
-std::string RenderRunMetrics(const Lock& lock, const Summary& summary,
-                             const RunProgressFacts& progress);
+// As BuildSummary. Reads the whole log.
+absl::StatusOr<RunState> ReadRunState(const Lock& lock, const ResultLog& log);
+
+// The snapshot, within kMostPushedSeries (see run_series.h). Pure.
+MetricsText RunMetrics(const Lock& lock, const RunState& state, const RunFacts& facts);
+
+// Where an experiment's snapshots are kept.
+GatewayGroup ExperimentGroup(const std::string& url, const std::string& experiment);
 
 }  // namespace steer
 

@@ -6,9 +6,11 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/report/summary.h"
+#include "common/errors.h"
 #include "common/files.h"
 #include "common/status_macros.h"
 
@@ -19,8 +21,10 @@ double SteadySeconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-std::string Now() {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now(), absl::UTCTimeZone());
+constexpr char kTimeFormat[] = "%Y-%m-%dT%H:%M:%SZ";
+
+std::string Shown(absl::Time time) {
+  return absl::FormatTime(kTimeFormat, time, absl::UTCTimeZone());
 }
 
 // Neither host nor user names: they say nothing about the numbers.
@@ -50,13 +54,16 @@ Json ServerModelJson(const v1::GetModelResponse& model) {
 
 }  // namespace
 
-RunSession::RunSession(std::string path) : path_(std::move(path)), started_(SteadySeconds()) {
+RunSession::RunSession(std::string path)
+    : path_(std::move(path)),
+      started_at_(absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now()))),
+      started_(SteadySeconds()) {
   absl::StatusOr<Json> held = ReadJsonFile(path_);
   if (held.ok() && held->is_object() && held->contains("sessions") &&
       (*held)["sessions"].is_array()) {
     sessions_ = (*held)["sessions"];
   }
-  session_ = {{"started", Now()},
+  session_ = {{"started", Shown(started_at_)},
               {"client", {{"version", STEER_VERSION}, {"host", HostFacts()}}},
               {"outcome", "running"}};
 }
@@ -67,13 +74,13 @@ absl::Status RunSession::WriteStart(int64_t resumed_records, int64_t torn_bytes)
   return Write();
 }
 
-absl::Status RunSession::WriteEnd(const RunStats& stats, int64_t retries,
-                                  const std::string& outcome) {
-  session_["ended"] = Now();
+absl::Status RunSession::WriteEnd(const RunStats& stats, const RunFacts& facts) {
+  session_["ended"] = Shown(absl::Now());
   session_["seconds"] = SteadySeconds() - started_;
   session_["stage_seconds"] = stats.stage_seconds;
-  session_["retries"] = retries;
-  session_["outcome"] = outcome;
+  session_["retries"] = facts.retries_in_all();
+  session_["outcome"] = facts.state;
+  session_["metrics"] = RunFactsJson(facts);
   if (!stats.model.model_fingerprint().empty()) session_["server"] = ServerModelJson(stats.model);
   if (!stats.servers.empty()) {
     Json servers = Json::array();
@@ -105,6 +112,30 @@ absl::Status RunSession::Write() {
   STEER_ASSIGN_OR_RETURN(std::string text,
                          PrettyJson({{"format", "steer-run-1"}, {"sessions", std::move(all)}}));
   return DiskError(WriteFileAtomically(path_, text, "run.run_json"), "cannot write run.json");
+}
+
+absl::StatusOr<RunFacts> LastSession(const std::string& path) {
+  STEER_ASSIGN_OR_RETURN(const Json run, ReadJsonFile(path));
+  if (!run.is_object() || !run.contains("sessions") || !run["sessions"].is_array() ||
+      run["sessions"].empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " has no list of sessions"));
+  }
+  const Json& session = run["sessions"].back();
+  RunFacts facts;
+  if (session.is_object() && session.contains("metrics")) {
+    absl::StatusOr<RunFacts> kept = ParseRunFacts(session["metrics"]);
+    if (!kept.ok()) return Annotate(kept.status(), path);
+    facts = *std::move(kept);
+  }
+  STEER_ASSIGN_OR_RETURN(facts.state, JsonString(session, "outcome", path));
+  STEER_ASSIGN_OR_RETURN(const std::string started, JsonString(session, "started", path));
+  absl::Time time;
+  std::string why;
+  if (!absl::ParseTime(kTimeFormat, started, &time, &why)) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": started: ", why));
+  }
+  facts.started = absl::ToUnixSeconds(time);
+  return facts;
 }
 
 }  // namespace steer

@@ -6,6 +6,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/commands/run_facts.h"
 #include "client/run/experiment.h"
 #include "common/json.h"
 
@@ -18,15 +21,22 @@ class RunSession {
   // Written at the start, so that a session that is killed has left its mark, and at the end.
   // Errors carry reason DISK.
   absl::Status WriteStart(int64_t resumed_records, int64_t torn_bytes);
-  absl::Status WriteEnd(const RunStats& stats, int64_t retries, const std::string& outcome);
+  absl::Status WriteEnd(const RunStats& stats, const RunFacts& facts);
+  absl::Time started() const { return started_at_; }  // whole seconds
 
  private:
   absl::Status Write();
   const std::string path_;
   Json sessions_ = Json::array();
   Json session_ = Json::object();
-  double started_ = 0;
+  const absl::Time started_at_;
+  const double started_ = 0;  // monotonic seconds
 };
+
+// What the last session of a run.json left for its metrics. Its state is "running" if it never came
+// to its end; then only `started` is known besides. NOT_FOUND if there is no such file,
+// INVALID_ARGUMENT naming it if it is damaged.
+absl::StatusOr<RunFacts> LastSession(const std::string& path);
 
 }  // namespace steer
 

@@ -1,5 +1,5 @@
 // The program, end to end against a fake service: verdict, resume after kill -9 at every durable
-// step, faults of disk and gateway, exit codes.
+// step, faults of the disk, exit codes.
 #include <signal.h>
 #include <unistd.h>
 
@@ -16,7 +16,6 @@
 #include "tests/client/api/fake_service.h"
 #include "tests/client/commands/steerctl_process.h"
 #include "tests/client/run/experiment_files.h"
-#include "tests/support/loopback.h"
 
 namespace steer {
 namespace {
@@ -286,16 +285,6 @@ TEST_F(Steerctl, WithoutGnuplotResultsAreWrittenAndTheCodeSaysSo) {
   EXPECT_EQ(run.exit_code, kExitFigure) << run.err;
   EXPECT_FALSE(ReadAll(folder_ / "out/summary.json").empty());
   EXPECT_FALSE(ReadAll(folder_ / "out/report.html").empty());
-}
-
-TEST_F(Steerctl, ABrokenGatewayNeverFailsARun) {
-  Answerer silent("");
-  absl::Time start = absl::Now();
-  ProcessResult run = Run("silent", {}, {"--pushgateway", silent.url()});
-  EXPECT_EQ(run.exit_code, kExitOk) << run.err;
-  EXPECT_TRUE(absl::StrContains(run.err, "pushes failed")) << run.err;
-  EXPECT_LT(absl::Now() - start, absl::Seconds(60));
-  EXPECT_EQ(Run("refused", {}, {"--pushgateway", "http://127.0.0.1:1"}).exit_code, kExitOk);
 }
 
 TEST_F(Steerctl, SplitsWithTextNeverLandInARunFolder) {
