@@ -84,6 +84,8 @@ std::vector<MetricFamily> ProcessMetrics::Collect() const {
                       std::atof(stat[21].c_str()) * static_cast<double>(sysconf(_SC_PAGESIZE))));
     out.push_back(One("process_virtual_memory_bytes", "Virtual memory.", MetricType::Gauge,
                       std::atof(stat[20].c_str())));
+    out.push_back(
+        One("process_threads", "Threads.", MetricType::Gauge, std::atof(stat[17].c_str())));
     if (const double boot = BootTime(); boot > 0) {
       out.push_back(One("process_start_time_seconds", "Unix time of the start.", MetricType::Gauge,
                         boot + std::atof(stat[19].c_str()) / tick));

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -39,8 +40,8 @@ def get(url):
 class Page:
     """Serves an upstream's /metrics and adds the stand-ins whose family it does not show."""
 
-    def __init__(self, upstream, series, pushed=False):
-        self.upstream, self.series, self.pushed, self.start, self.added = upstream, series, pushed, time.time(), set()
+    def __init__(self, upstream, series):
+        self.upstream, self.series, self.start, self.added = upstream, series, time.time(), set()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -63,23 +64,14 @@ class Page:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def text(self):
-        page = get("http://%s/metrics" % self.upstream) if self.upstream else ""
-        extra = ""
-        if self.pushed:
-            info = re.search(r"^steer_experiment_info\{(.*)\} 1$", page, re.M)
-            if not info:
-                return page
-            extra = ",".join(re.findall(r'\b(?:experiment|job|instance)="[^"]*"', info.group(1)))
+        page = get("http://%s/metrics" % self.upstream)
         real = set(re.findall(r"^([a-z_]+)[{ ]", page, re.M))
         now, lines = time.time(), []
-        series = {key: base + slope * (now - self.start) for key, (base, slope) in self.series.items()}
-        if self.upstream:
-            series.update((name + "{}", now) for name in standins.NOW if name.startswith("steer_experiment") == self.pushed)
-        for key, value in series.items():
-            name, labels = key[:-1].split("{")
+        for key, (base, slope) in self.series.items():
+            name = key.split("{")[0]
             if name not in real:
                 self.added.add(name)
-                lines.append("%s{%s} %.17g" % (name, ",".join(x for x in (labels, extra) if x), value))
+                lines.append("%s %.17g" % (key, base + slope * (now - self.start)))
         return page + "\n".join(lines) + "\n"
 
 
@@ -136,8 +128,10 @@ class Stack(contextlib.ExitStack):
         self.wait("steerd", (folder / "ports.json").exists, steerd)
         ports = json.loads((folder / "ports.json").read_text())
         self.address = "127.0.0.1:%d" % ports["grpc_port"]
-        self.pages = {"steerd": Page("127.0.0.1:%d" % ports["metrics_port"], {**standins.SERVER, **standins.CARD}),
-                      "pushgateway": Page(self.gateway, standins.PUSHED, pushed=True), "steerctl": Page(None, standins.CLIENT)}
+        self.page = Page("127.0.0.1:%d" % ports["metrics_port"], standins.CARD)
+        # Prometheus is told where the client will be before there is one.
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.client = "127.0.0.1:%d" % free.getsockname()[1]
         self.configure()
         prometheus = self.start("prometheus", "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--web.listen-address=127.0.0.1:0")
         self.prometheus = self.wait("prometheus", lambda: "ready to receive web requests" in self.log("prometheus") and self.listening("prometheus"), prometheus)
@@ -148,8 +142,8 @@ class Stack(contextlib.ExitStack):
         """The deployed configuration with this stack's addresses and a faster clock."""
         shutil.copytree(self.source / "deploy/prometheus/rules", self.folder / "rules")
         text = (self.source / "deploy/prometheus/prometheus.yml").read_text()
-        for old, new in (("interval: 5s", "interval: 1s"), ("steerd:9464", self.pages["steerd"].address), ("pushgateway:9091", self.pages["pushgateway"].address),
-                         ("dns_sd_configs: [{names: [steerctl], type: A, port: 9465}]", 'static_configs: [{targets: ["%s"]}]' % self.pages["steerctl"].address),
+        for old, new in (("interval: 5s", "interval: 1s"), ("steerd:9464", self.page.address), ("pushgateway:9091", self.gateway),
+                         ("dns_sd_configs: [{names: [steerctl], type: A, port: 9465}]", 'static_configs: [{targets: ["%s"]}]' % self.client),
                          ("    - dns_sd_configs: [{names: [alertmanager], type: A, port: 9093}]\n", "    []\n"),
                          ("  - job_name: prometheus\n    static_configs:\n      - targets: [\"localhost:9090\"]\n", "")):
             if old not in text:
@@ -162,7 +156,8 @@ class Stack(contextlib.ExitStack):
         ctl = [self.binaries / "client/steerctl", "--server", self.address]
         data = ["--data-root", self.folder / "planted-default"]
         subprocess.run(ctl + ["plan", "freeze", "live.yaml", "--output", "live.lock"] + data, cwd=self.folder, check=True, capture_output=True)
-        return self.start("steerctl", *ctl, "run", "live.lock", "--output", "run", "--pushgateway", "http://" + self.gateway, *data)
+        return self.start("steerctl", *ctl, "run", "live.lock", "--output", "run", "--push-gateway", "http://" + self.gateway,
+                          "--metrics-listen", self.client, *data)
 
     def api(self, path, **parameters):
         """The "data" of an answer; an error answer raises with what it says."""
