@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """Checks docker-compose*.yml and deploy/k8s: against the schemas, and for the promises that no schema knows.
 
-  tests/deploy/check_manifests.py SOURCE     needs `pip install check-jsonschema kubernetes-validate`; ends with 77 without them
+  tests/deploy/check_manifests.py SOURCE     needs check-jsonschema and kubernetes-validate; ends with 77 without them
+
+STEER_MANIFEST_PACKAGES names a folder that has them: tests/run.sh makes one of manifest_packages.txt.
 """
 import json
+import os
 import pathlib
 import sys
 
+if "STEER_MANIFEST_PACKAGES" in os.environ:
+    sys.path.insert(0, os.environ["STEER_MANIFEST_PACKAGES"])
 try:
     import check_jsonschema
     import jsonschema
