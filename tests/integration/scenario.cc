@@ -14,7 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "common/files.h"
-#include "tests/integration/http.h"
+#include "tests/support/loopback.h"
 #include "tests/support/paths.h"
 
 namespace steer {
@@ -31,9 +31,9 @@ std::string PlantedModel(const std::string& variant, int seed) {
   std::string folder = absl::StrCat(root, "/seed-", seed, "/planted-", variant);
   if (!std::filesystem::exists(folder + "/truth.json")) {
     std::filesystem::create_directories(std::filesystem::path(folder).parent_path());
-    Process planted(
-        {BuildPath("server/planted/steer-planted"), "--variant", variant, "--seed", absl::StrCat(seed), "--out", folder}, {},
-        root + "/planted.out", root + "/planted.err");
+    Process planted({BuildPath("server/planted/steer-planted"), "--variant", variant, "--seed",
+                     absl::StrCat(seed), "--out", folder},
+                    {}, root + "/planted.out", root + "/planted.err");
     ProcessEnd end = planted.Wait(absl::Minutes(1));
     if (end.exit_code != 0)
       ADD_FAILURE() << "steer-planted failed: " << MustRead(root + "/planted.err");

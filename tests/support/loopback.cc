@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -62,6 +63,8 @@ void CloseHard(int fd) {
 std::string HttpGet(int port, const std::string& path) {
   const int fd = Dial(port);
   if (fd < 0) return "";
+  const timeval timeout = {10, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
   const std::string request = "GET " + path + " HTTP/1.0\r\nHost: localhost\r\n\r\n";
   SendAll(fd, request.data(), request.size());
   std::string answer;

@@ -5,11 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
+#include "common/metrics/metrics_server.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "prometheus/registry.h"
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/metrics.h"
-#include "common/metrics/metrics_server.h"
 #include "tests/threads/crowd.h"
 
 namespace steer {
