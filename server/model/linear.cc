@@ -1,13 +1,17 @@
 #include "server/model/linear.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/zeros.h>
 #include <c10/util/Exception.h>
 
+#include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "server/model/panel_product.h"
 
 namespace steer {
 namespace {
@@ -21,8 +25,17 @@ class OneDnn {
   explicit OneDnn(at::ScalarType type)
       : reorder_(Find<Reorder>("mkldnn::_reorder_linear_weight")),
         pointwise_(Find<Pointwise>("mkldnn::_linear_pointwise")) {
-    const at::Tensor probe = at::zeros({32, 32}, type);
-    Apply(probe, Pack(probe), std::nullopt);
+    // The shape that showed it where it was seen to fail: the eighth of eight rows.
+    constexpr int64_t kIn = 64, kOut = 96, kPlaces = 8;
+    const at::Tensor packed = Pack(Varied({kOut, kIn}, type));
+    for (const int64_t rows : {kPlaces, 4 * kPlaces}) {
+      at::Tensor x = Varied({rows, kIn}, type);
+      for (int64_t place = 1; place < rows; ++place) x.select(0, place).copy_(x.select(0, 0));
+      const at::Tensor y = Apply(x, packed, std::nullopt);
+      for (int64_t place = 1; place < rows; ++place) {
+        TORCH_CHECK(y.select(0, place).equal(y.select(0, 0)), "a row's bits depend on its place");
+      }
+    }
   }
 
   at::Tensor Pack(const at::Tensor& weight) const {
@@ -36,6 +49,13 @@ class OneDnn {
   }
 
  private:
+  // Numbers whose products round.
+  static at::Tensor Varied(at::IntArrayRef shape, at::ScalarType type) {
+    at::Tensor x = at::empty(shape, at::kFloat);
+    float* data = x.mutable_data_ptr<float>();
+    for (int64_t i = 0; i < x.numel(); ++i) data[i] = std::sin(1.7f * static_cast<float>(i + 1));
+    return x.to(type);
+  }
   using Reorder = at::Tensor(const at::Tensor&, std::optional<c10::SymInt>);
   using Pointwise = at::Tensor(const at::Tensor&, const at::Tensor&,
                                const std::optional<at::Tensor>&, std::string_view,
@@ -66,24 +86,87 @@ const OneDnn* OneDnnFor(at::ScalarType type, at::Device device) {
   return found.has_value() ? &*found : nullptr;
 }
 
+LinearKernel KernelFor(at::ScalarType type, at::Device device) {
+  if (!device.is_cpu() || (type != at::kFloat && type != at::kBFloat16)) {
+    return LinearKernel::kPlain;
+  }
+  return OneDnnFor(type, device) != nullptr ? LinearKernel::kOneDnn : LinearKernel::kPanels;
+}
+
+template <typename T>
+at::Tensor Panels(const at::Tensor& weight) {
+  const int64_t out = weight.size(0), in = weight.size(1);
+  at::Tensor packed = at::empty({PackedSize(out, in)}, weight.options());
+  PackPanels(weight.const_data_ptr<T>(), out, in, packed.mutable_data_ptr<T>());
+  return packed;
+}
+
+template <typename T>
+at::Tensor PanelProduct(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias,
+                        int64_t in, int64_t out) {
+  TORCH_CHECK(x.dim() == 2 && x.size(1) == in, "a product of ", in, " inputs was given ",
+              x.sizes());
+  const at::Tensor rows = x.contiguous();
+  at::Tensor y = at::empty({rows.size(0), out}, rows.options());
+  MultiplyPanels(rows.const_data_ptr<T>(), rows.size(0), in, packed.const_data_ptr<T>(),
+                 bias.defined() ? bias.const_data_ptr<T>() : nullptr, out, y.mutable_data_ptr<T>());
+  return y;
+}
+
 }  // namespace
 
 std::string LinearKernelName(at::ScalarType type, at::Device device) {
-  return OneDnnFor(type, device) != nullptr ? "mkldnn::_linear_pointwise, packed" : "at::linear";
+  switch (KernelFor(type, device)) {
+    case LinearKernel::kOneDnn:
+      return "mkldnn::_linear_pointwise, packed";
+    case LinearKernel::kPanels:
+      return "panels of 16, sums of 256";
+    case LinearKernel::kPlain:
+      return "at::linear";
+  }
+  return "";
 }
 
-Linear::Linear(at::Tensor weight, at::Tensor bias)
-    : weight_(std::move(weight)), bias_(std::move(bias)) {
-  const OneDnn* one_dnn = OneDnnFor(weight_.scalar_type(), weight_.device());
-  packed_ = one_dnn != nullptr;
-  if (packed_) weight_ = one_dnn->Pack(weight_);
+Linear::Linear(at::Tensor weight, at::Tensor bias) {
+  const LinearKernel kernel = KernelFor(weight.scalar_type(), weight.device());
+  *this = With(kernel, std::move(weight), std::move(bias));
+}
+
+Linear Linear::With(LinearKernel kernel, at::Tensor weight, at::Tensor bias) {
+  Linear linear;
+  linear.kernel_ = kernel;
+  linear.out_ = weight.size(0);
+  linear.in_ = weight.size(1);
+  linear.bias_ = std::move(bias);
+  switch (kernel) {
+    case LinearKernel::kOneDnn:
+      linear.weight_ = OneDnnFor(weight.scalar_type(), weight.device())->Pack(weight);
+      break;
+    case LinearKernel::kPanels:
+      linear.weight_ = weight.scalar_type() == at::kFloat ? Panels<float>(weight)
+                                                          : Panels<c10::BFloat16>(weight);
+      break;
+    case LinearKernel::kPlain:
+      linear.weight_ = std::move(weight);
+      break;
+  }
+  return linear;
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   std::optional<at::Tensor> bias;
   if (bias_.defined()) bias = bias_;
-  if (!packed_) return at::linear(x, weight_, bias);
-  return OneDnnFor(x.scalar_type(), x.device())->Apply(x, weight_, bias);
+  switch (kernel_) {
+    case LinearKernel::kOneDnn:
+      return OneDnnFor(x.scalar_type(), x.device())->Apply(x, weight_, bias);
+    case LinearKernel::kPanels:
+      return x.scalar_type() == at::kFloat
+                 ? PanelProduct<float>(x, weight_, bias_, in_, out_)
+                 : PanelProduct<c10::BFloat16>(x, weight_, bias_, in_, out_);
+    case LinearKernel::kPlain:
+      break;
+  }
+  return at::linear(x, weight_, bias);
 }
 
 }  // namespace steer

@@ -6,6 +6,8 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "server/model/linear.h"
 #include "tests/server/model/golden.h"
 
@@ -18,17 +20,26 @@ struct Shape {
 constexpr Shape kShapes[] = {{64, 96}, {48, 51},   {61, 77},   {33, 300}, {7, 5},    {100, 1},
                              {1, 10},  {17, 1000}, {576, 960}, {80, 48},  {48, 101}, {192, 64}};
 
-class LinearTest : public testing::TestWithParam<at::ScalarType> {
+// The kernel that this machine takes, and the one that any may have to.
+class LinearTest : public testing::TestWithParam<std::tuple<at::ScalarType, bool>> {
  protected:
-  at::Tensor Random(at::IntArrayRef shape) { return at::randn(shape, at::kFloat).to(GetParam()); }
+  static at::ScalarType Type() { return std::get<0>(GetParam()); }
+  static Linear Make(const at::Tensor& weight, const at::Tensor& bias) {
+    return std::get<1>(GetParam()) ? Linear::With(LinearKernel::kPanels, weight, bias)
+                                   : Linear(weight, bias);
+  }
+  at::Tensor Random(at::IntArrayRef shape) { return at::randn(shape, at::kFloat).to(Type()); }
   c10::InferenceMode inference_;
 };
-INSTANTIATE_TEST_SUITE_P(Types, LinearTest, testing::Values(at::kFloat, at::kBFloat16));
+INSTANTIATE_TEST_SUITE_P(Types, LinearTest,
+                         testing::Combine(testing::Values(at::kFloat, at::kBFloat16),
+                                          testing::Bool()));
 
 TEST_P(LinearTest, ARowsBitsDependOnTheRowAlone) {
   for (const Shape& shape : kShapes) {
     for (bool bias : {false, true}) {
-      const Linear linear(Random({shape.out, shape.in}), bias ? Random({shape.out}) : at::Tensor());
+      const Linear linear =
+          Make(Random({shape.out, shape.in}), bias ? Random({shape.out}) : at::Tensor());
       for (int64_t rows : {8, 16, 32, 64, 128, 256}) {
         const at::Tensor row = Random({shape.in});
         at::Tensor first;
@@ -46,15 +57,47 @@ TEST_P(LinearTest, ARowsBitsDependOnTheRowAlone) {
   }
 }
 
+class PanelTest : public testing::Test {
+  c10::InferenceMode inference_;
+};
+
 TEST_P(LinearTest, IsTheProduct) {
   for (const Shape& shape : kShapes) {
     const at::Tensor weight = Random({shape.out, shape.in}), bias = Random({shape.out});
     const at::Tensor x = Random({8, shape.in});
     const at::Tensor exact =
         at::matmul(x.to(at::kDouble), weight.to(at::kDouble).t()) + bias.to(at::kDouble);
-    const double tolerance = (GetParam() == at::kFloat ? 1e-6 : 1e-2) * 10 * std::sqrt(shape.in);
-    EXPECT_LE(MaxAbs(Linear(weight, bias)(x).to(at::kDouble) - exact), tolerance);
+    const double tolerance = (Type() == at::kFloat ? 1e-6 : 1e-2) * 10 * std::sqrt(shape.in);
+    EXPECT_LE(MaxAbs(Make(weight, bias)(x).to(at::kDouble) - exact), tolerance);
   }
+}
+
+// What oneDNN's kernels need not keep: other numbers of rows, and several pieces of a sum.
+TEST_F(PanelTest, ARowsBitsDependOnNothingElse) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor weight = at::randn({37, 1500}, at::kFloat).to(type);
+    const Linear linear = Linear::With(LinearKernel::kPanels, weight, at::Tensor());
+    const at::Tensor x = at::randn({61, 1500}, at::kFloat).to(type);
+    const at::Tensor y = linear(x);
+    for (int64_t rows = 1; rows <= 13; ++rows) {
+      for (int64_t begin = 0; begin + rows <= 61; begin += rows) {
+        ASSERT_TRUE(linear(x.narrow(0, begin, rows)).equal(y.narrow(0, begin, rows)))
+            << rows << " rows from " << begin;
+      }
+    }
+    ASSERT_TRUE(linear(x.t().contiguous().t()).equal(y));
+  }
+}
+
+TEST_F(PanelTest, BFloat16IsRoundedOnce) {
+  const at::Tensor weight = at::randn({33, 700}, at::kFloat).to(at::kBFloat16);
+  const at::Tensor bias = at::randn({33}, at::kFloat).to(at::kBFloat16);
+  const at::Tensor x = at::randn({9, 700}, at::kFloat).to(at::kBFloat16);
+  const auto product = [](const at::Tensor& w, const at::Tensor& b, const at::Tensor& v) {
+    return Linear::With(LinearKernel::kPanels, w, b)(v);
+  };
+  const at::Tensor wide = product(weight.to(at::kFloat), bias.to(at::kFloat), x.to(at::kFloat));
+  EXPECT_TRUE(product(weight, bias, x).equal(wide.to(at::kBFloat16)));
 }
 
 }  // namespace
