@@ -44,10 +44,10 @@ TEST(MetricsServerTest, ServesTheRegistryAndTheProcess) {
   row.kind = RowKind::kFit;
   metrics.OnRow(row);
   const std::string text = Scrape((*server)->port());
-  for (const char* name : {"steer_rows_total{kind=\"fit\"} 1\n", "\nprocess_cpu_seconds_total ",
-                           "\nprocess_resident_memory_bytes ", "\nprocess_open_fds ",
-                           "\nprocess_max_fds ", "\nprocess_virtual_memory_bytes ",
-                           "\nprocess_start_time_seconds "}) {
+  for (const char* name :
+       {"steer_rows_total{kind=\"fit\"} 1\n", "\nprocess_cpu_seconds_total ",
+        "\nprocess_resident_memory_bytes ", "\nprocess_open_fds ", "\nprocess_max_fds ",
+        "\nprocess_virtual_memory_bytes ", "\nprocess_start_time_seconds "}) {
     EXPECT_THAT(text, HasSubstr(name));
   }
   const size_t at = text.find("\nprocess_start_time_seconds ") + 28;
