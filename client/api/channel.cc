@@ -65,6 +65,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions&
   // A server that comes back is found within this time, however long it was away.
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  // Channels of one address otherwise share their connections, and one that is opened because a
+  // connection died without a word would get the dead one.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   // A connection whose other end is gone without a word (a router that forgot it, a machine that lost power) stays open for hours unless
   // somebody asks; calls would go on to be sent into it.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);

@@ -27,7 +27,7 @@ struct ChannelOptions {
 // True if `tls` is set or any of the paths is given.
 bool UsesTls(const ChannelOptions& options);
 
-// Does not connect yet. Files are read here and not again: a client that is to use new ones opens a
+// Does not connect yet, and shares no connection with another channel. Files are read here and not again: a client that is to use new ones opens a
 // new channel. A token is only sent through TLS or to a loopback address; otherwise INVALID_ARGUMENT
 // (TOKEN_IN_PLAIN_TEXT). INVALID_ARGUMENT names the flag that is wrong; file errors name the path.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions& options);

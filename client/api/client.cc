@@ -28,19 +28,36 @@ void SleepUnlessStopped(absl::Duration wait, const std::function<bool()>& stop) 
 
 }  // namespace
 
-Attempt::Attempt(const ClientOptions& options, absl::Duration deadline)
-    : stall_(options.stall), watch_(&context_, options.stall, options.stop) {
+std::shared_ptr<Connection> Client::Impl::connection() {
+  absl::MutexLock lock(&mutex);
+  return current;
+}
+
+void Client::Impl::Abandon(const std::shared_ptr<Connection>& dead) {
+  if (!options.reopen || connection() != dead) return;
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = options.reopen();
+  if (!channel.ok()) return;
+  auto fresh = std::make_shared<Connection>(*std::move(channel));
+  absl::MutexLock lock(&mutex);
+  if (current == dead) current = std::move(fresh);
+}
+
+Attempt::Attempt(Client::Impl* client, absl::Duration deadline)
+    : client_(client),
+      connection_(client->connection()),
+      watch_(&context_, client->options.stall, client->options.stop) {
   context_.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
 }
 
-absl::Status Attempt::Result(const grpc::Status& status) const {
+absl::Status Attempt::Result(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   switch (watch_.cause()) {
     case StreamWatch::Cause::kStopped:
       return absl::CancelledError(kStopped);
     case StreamWatch::Cause::kStalled:
-      return absl::UnavailableError(
-          absl::StrCat("the server said nothing for ", absl::FormatDuration(stall_)));
+      client_->Abandon(connection_);
+      return absl::UnavailableError(absl::StrCat("the server said nothing for ",
+                                                 absl::FormatDuration(client_->options.stall)));
     case StreamWatch::Cause::kNone:
       break;
   }
@@ -48,7 +65,12 @@ absl::Status Attempt::Result(const grpc::Status& status) const {
   if (status.error_code() == grpc::StatusCode::CANCELLED) {
     return absl::UnavailableError("the server ended the call");
   }
-  return FromGrpc(status);
+  const absl::Status result = FromGrpc(status);
+  // A deadline that the server noticed comes with its reason.
+  if (result.code() == absl::StatusCode::kDeadlineExceeded && ReasonOf(result).empty()) {
+    client_->Abandon(connection_);
+  }
+  return result;
 }
 
 absl::Status ProtocolError(absl::string_view message) {
@@ -59,8 +81,8 @@ absl::Status ProtocolError(absl::string_view message) {
 Client::Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options)
     : impl_(std::make_unique<Impl>()) {
   impl_->options = std::move(options);
-  impl_->stub = v1::SteerService::NewStub(channel);
-  impl_->channel = std::move(channel);
+  absl::MutexLock lock(&impl_->mutex);
+  impl_->current = std::make_shared<Connection>(std::move(channel));
 }
 
 Client::~Client() = default;
@@ -101,9 +123,10 @@ absl::StatusOr<Response> Client::Impl::Unary(
     const Request& request) {
   Response response;
   absl::Status status = Retrying(method, [&](bool*) {
-    Attempt attempt(options, options.deadline);
+    Attempt attempt(this, options.deadline);
     response.Clear();
-    absl::Status status = attempt.Result(((*stub).*call)(attempt.context(), request, &response));
+    absl::Status status =
+        attempt.Result((attempt.stub()->*call)(attempt.context(), request, &response));
     // A paused server lets short calls run into their deadline; patience decides, not one attempt.
     if (status.code() != absl::StatusCode::kDeadlineExceeded) return status;
     return absl::UnavailableError(

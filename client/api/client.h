@@ -37,6 +37,9 @@ struct ClientOptions {
   std::function<void(absl::string_view method, const absl::Status& why)> on_retry;
   // Polled from any thread; true ends calls with CANCELLED. May be empty.
   std::function<bool()> stop;
+  // Opens another channel to the same server, for the calls that follow one that ended in silence.
+  // Any thread. An error, or an empty function: the channel in use is kept.
+  std::function<absl::StatusOr<std::shared_ptr<grpc::Channel>>()> reopen;
 };
 
 // What an Evaluate stream brings. Called on the calling thread; an error ends the call with it.
@@ -101,6 +104,7 @@ class Client {
   const ClientOptions& options() const;
 
  private:
+  friend class Attempt;  // client_impl.h
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

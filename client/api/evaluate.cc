@@ -162,8 +162,8 @@ absl::StatusOr<v1::EvaluateSummary> Client::Evaluate(const v1::EvaluateRequest& 
   STEER_RETURN_IF_ERROR(impl_->Retrying("Evaluate", [&](bool* alive) {
     if (arrivals.AllDone()) return absl::OkStatus();  // only the summary was lost
     v1::EvaluateRequest missing = arrivals.Missing();
-    Attempt attempt(impl_->options, impl_->options.long_deadline);
-    auto stream = impl_->stub->Evaluate(attempt.context(), missing);
+    Attempt attempt(impl_.get(), impl_->options.long_deadline);
+    auto stream = attempt.stub()->Evaluate(attempt.context(), missing);
     int before = arrivals.finished();
     absl::Status status = ReadStream(&attempt, stream.get(), &arrivals, sink, alive, &summary);
     // A server bounds the length of its calls; one that got somewhere is continued by another.
@@ -177,8 +177,8 @@ absl::StatusOr<v1::Cost> Client::EvaluateCost(v1::EvaluateRequest request) {
   request.set_validate_only(true);
   v1::Cost cost;
   STEER_RETURN_IF_ERROR(impl_->Retrying("Evaluate", [&](bool*) {
-    Attempt attempt(impl_->options, impl_->options.deadline);
-    auto stream = impl_->stub->Evaluate(attempt.context(), request);
+    Attempt attempt(impl_.get(), impl_->options.deadline);
+    auto stream = attempt.stub()->Evaluate(attempt.context(), request);
     v1::EvaluateResponse message;
     bool done = false;
     while (stream->Read(&message)) {

@@ -21,8 +21,8 @@ absl::StatusOr<v1::FitDirectionResult> Client::FitDirection(const v1::FitDirecti
                                                             const Progress& progress) {
   v1::FitDirectionResult result;
   STEER_RETURN_IF_ERROR(impl_->Retrying("FitDirection", [&](bool* alive) {
-    Attempt attempt(impl_->options, impl_->options.long_deadline);
-    auto stream = impl_->stub->FitDirection(attempt.context(), request);
+    Attempt attempt(impl_.get(), impl_->options.long_deadline);
+    auto stream = attempt.stub()->FitDirection(attempt.context(), request);
     v1::FitDirectionResponse message;
     bool done = false;
     while (stream->Read(&message)) {
@@ -46,8 +46,8 @@ absl::StatusOr<v1::Cost> Client::FitCost(v1::FitDirectionRequest request) {
   request.set_validate_only(true);
   v1::Cost cost;
   STEER_RETURN_IF_ERROR(impl_->Retrying("FitDirection", [&](bool*) {
-    Attempt attempt(impl_->options, impl_->options.deadline);
-    auto stream = impl_->stub->FitDirection(attempt.context(), request);
+    Attempt attempt(impl_.get(), impl_->options.deadline);
+    auto stream = attempt.stub()->FitDirection(attempt.context(), request);
     v1::FitDirectionResponse message;
     bool done = false;
     while (stream->Read(&message)) {
@@ -65,8 +65,8 @@ absl::StatusOr<v1::GenerateResult> Client::Generate(
   v1::GenerateResult result;
   bool begun = false;
   STEER_RETURN_IF_ERROR(impl_->Retrying("Generate", [&](bool* alive) -> absl::Status {
-    Attempt attempt(impl_->options, impl_->options.long_deadline);
-    auto stream = impl_->stub->Generate(attempt.context(), request);
+    Attempt attempt(impl_.get(), impl_->options.long_deadline);
+    auto stream = attempt.stub()->Generate(attempt.context(), request);
     v1::GenerateResponse message;
     bool done = false;
     while (stream->Read(&message)) {
@@ -95,8 +95,8 @@ absl::StatusOr<v1::GenerateResult> Client::Generate(
 absl::StatusOr<std::string> Client::ExportDirection(const v1::ExportDirectionRequest& request) {
   std::string file;
   STEER_RETURN_IF_ERROR(impl_->Retrying("ExportDirection", [&](bool*) -> absl::Status {
-    Attempt attempt(impl_->options, impl_->options.long_deadline);
-    auto stream = impl_->stub->ExportDirection(attempt.context(), request);
+    Attempt attempt(impl_.get(), impl_->options.long_deadline);
+    auto stream = attempt.stub()->ExportDirection(attempt.context(), request);
     v1::ExportDirectionResponse message;
     std::string sha256;
     int64_t total = 0;
@@ -121,9 +121,9 @@ absl::StatusOr<v1::DirectionSet> Client::ImportDirection(absl::string_view file)
   v1::ImportDirectionResponse response;
   const std::string sha256 = Sha256Hex(file);
   STEER_RETURN_IF_ERROR(impl_->Retrying("ImportDirection", [&](bool*) {
-    Attempt attempt(impl_->options, impl_->options.long_deadline);
+    Attempt attempt(impl_.get(), impl_->options.long_deadline);
     response.Clear();
-    auto writer = impl_->stub->ImportDirection(attempt.context(), &response);
+    auto writer = attempt.stub()->ImportDirection(attempt.context(), &response);
     for (size_t at = 0; at == 0 || at < file.size(); at += kChunkBytes) {
       absl::string_view chunk = file.substr(at, kChunkBytes);
       v1::ImportDirectionRequest message;

@@ -103,6 +103,7 @@ absl::StatusOr<std::unique_ptr<Client>> MakeClient(
   ClientOptions options;
   options.patience = absl::Seconds(context.patience_seconds);
   options.stall = absl::Seconds(context.stall_seconds);
+  options.reopen = [channel = context.channel] { return OpenChannel(channel); };
   if (customise) customise(&options);
   return std::make_unique<Client>(std::move(channel), std::move(options));
 }

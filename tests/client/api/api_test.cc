@@ -1,8 +1,10 @@
 #include <grpcpp/grpcpp.h>
+#include <unistd.h>
 
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/api/channel.h"
 #include "client/api/client.h"
@@ -11,6 +13,7 @@
 #include "common/errors.h"
 #include "gtest/gtest.h"
 #include "tests/client/api/fake_service.h"
+#include "tests/support/loopback.h"
 
 namespace steer {
 namespace {
@@ -141,6 +144,35 @@ TEST(Client, FindsAServerThatComesBack) {
   };
   auto model = Connect(service, options)->GetModel();
   EXPECT_TRUE(model.ok()) << model.status();
+}
+
+// The kernel accepts its connections and nobody ever says a word on them.
+TEST(Client, LeavesAConnectionOnWhichNobodySpeaks) {
+  FakeService service;
+  service.Start();
+  ChannelOptions silent, sound;
+  int port = 0;
+  const int listener = ListenAnywhere(&port);
+  silent.server = absl::StrCat("127.0.0.1:", port);
+  sound.server = service.address();
+  ClientOptions options = Impatient();
+  options.patience = absl::Seconds(30);
+  options.stall = absl::Milliseconds(300);
+  int reopened = 0;
+  options.reopen = [&] {
+    // The first time there is none to be had.
+    return ++reopened == 1 ? absl::InternalError("no files") : OpenChannel(sound);
+  };
+  Client client(*OpenChannel(silent), options);
+  EXPECT_TRUE(client.GetModel().ok());
+  EXPECT_EQ(reopened, 2);
+  // What answers is kept, whatever it answers.
+  service.behaviour.model_errors = {
+      grpc::Status(grpc::StatusCode::UNAVAILABLE, "loading"),
+      DetailedStatus(grpc::StatusCode::DEADLINE_EXCEEDED, "too short", "DEADLINE_TOO_SHORT")};
+  EXPECT_TRUE(client.GetModel().ok());
+  EXPECT_EQ(reopened, 2);
+  close(listener);
 }
 
 TEST(Client, StopEndsTheWait) {
