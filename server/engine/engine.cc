@@ -83,7 +83,9 @@ class EngineImpl : public Engine {
 
   absl::StatusOr<JobCost> Cost(const FitJob& job) const override {
     STEER_ASSIGN_OR_RETURN(JobCost cost, CostFor(job));
-    if (store_->Get(FitCall::SetId(job, facts())).ok()) cost.least_seconds = 0;  // no row will run
+    const std::string set_id = FitCall::SetId(job, facts());
+    STEER_RETURN_IF_ERROR(store_->CheckRoom(set_id));
+    if (store_->Get(set_id).ok()) cost.least_seconds = 0;  // no row will run
     return cost;
   }
   absl::StatusOr<JobCost> Cost(const GenerateJob& job) const override { return CostFor(job); }
@@ -91,7 +93,7 @@ class EngineImpl : public Engine {
 
   absl::Status Submit(FitJob job, std::shared_ptr<CallControl> control,
                       std::shared_ptr<FitSink> sink) override {
-    STEER_RETURN_IF_ERROR(CostFor(job).status());
+    STEER_RETURN_IF_ERROR(Cost(job).status());
     return loop_->Enqueue(std::make_shared<FitCall>(std::move(job), std::move(control),
                                                     std::move(sink), facts(), store_, observer_));
   }

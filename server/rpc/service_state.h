@@ -29,6 +29,8 @@ struct ServiceOptions {
   int64_t queue_bytes = int64_t{256} << 20;
   int64_t max_request_bytes = int64_t{16} << 20;
   int64_t max_import_bytes = int64_t{512} << 20;
+  // Sets in the store, told to clients; the store itself holds it.
+  int64_t max_directions = 10000;
   // Exports and imports at once; each holds a set in memory.
   int max_transfers = 2;
   // Messages that wait for a slow reader, in bytes a call.

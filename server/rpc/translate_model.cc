@@ -46,6 +46,7 @@ v1::GetModelResponse ModelToProto(const Engine& engine, const ServiceOptions& op
   limits->set_max_concurrent_calls(options.max_concurrent_calls);
   limits->set_max_state_bytes(engine_options.max_state_bytes);
   limits->set_max_import_bytes(options.max_import_bytes);
+  limits->set_max_directions(options.max_directions);
   if (options.allow_edited_text) out.add_features("allow-edited-text");
   out.add_features("states");
   out.add_features("import");

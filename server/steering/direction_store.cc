@@ -88,6 +88,18 @@ absl::StatusOr<std::shared_ptr<const DirectionSet>> DirectionStore::Loaded(
   return set;
 }
 
+absl::Status DirectionStore::CheckRoom(const std::string& set_id) const {
+  absl::MutexLock lock(&mutex_);
+  if (entries_.count(set_id) > 0 || static_cast<int64_t>(entries_.size()) < max_sets_) {
+    return absl::OkStatus();
+  }
+  // Without a retry delay: room comes from a decision, not from waiting.
+  return MakeError(absl::StatusCode::kResourceExhausted, "TOO_MANY_DIRECTIONS",
+                   absl::StrCat("the store holds ", entries_.size(), " direction sets and ",
+                                max_sets_, " (--max-directions) are allowed; delete some, or ",
+                                "start the server with a higher limit"));
+}
+
 absl::Status DirectionStore::Put(const DirectionSet& set) {
   if (!IsSha256Hex(set.set_id)) {
     return absl::InvalidArgumentError("set_id: not 64 lower-case hex digits");
@@ -102,6 +114,7 @@ absl::Status DirectionStore::Put(const DirectionSet& set) {
     }
     if (ReadSetFile(SetPath(set.set_id), StatesUse::kCheckOnly).ok()) return absl::OkStatus();
   }
+  STEER_RETURN_IF_ERROR(CheckRoom(set.set_id));
   DirectionSet stored = set;
   // What is mended keeps its place in listings.
   if (existing.ok()) stored.create_time = (*existing)->facts->create_time;

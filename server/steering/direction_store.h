@@ -5,6 +5,7 @@
 #define STEER_SERVER_STEERING_DIRECTION_STORE_H_
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,7 +39,8 @@ struct StoreUsage {
 class DirectionStore {
  public:
   // Makes the folder if absent; reads every set's metadata and checks its digest. A damaged file is
-  // reported through `warnings`, moved aside as "<name>.damaged", and does not stop the start.
+  // reported through `warnings`, moved aside as "<name>.damaged", and does not stop the start. So
+  // is a link: no name leads out of the folder.
   // FAILED_PRECONDITION if another process holds the folder's lock.
   static absl::StatusOr<std::unique_ptr<DirectionStore>> Open(const std::string& folder,
                                                               std::vector<std::string>* warnings);
@@ -47,9 +49,16 @@ class DirectionStore {
   // Stores a set under set.set_id (which must be IsSha256Hex). An existing set of that id with the
   // same content digest is left as it is, unless its file is damaged or gone, which this mends;
   // with another, ALREADY_EXISTS. INVALID_ARGUMENT for a set that breaks a rule of
-  // CheckDirectionSet. Durable when it returns. Failpoints "store.put.before_rename" and
-  // ".after_rename".
+  // CheckDirectionSet; as CheckRoom for one set too many. Durable when it returns. Failpoints
+  // "store.put.before_rename" and ".after_rename".
   absl::Status Put(const DirectionSet& set);
+
+  // How many sets there may be; those of Open stay, even if they are more. Before other threads
+  // use the store. Default: no limit.
+  void set_max_sets(int64_t max_sets) { max_sets_ = max_sets; }
+  // RESOURCE_EXHAUSTED (TOO_MANY_DIRECTIONS) if a set of this id is not there and would be one too
+  // many.
+  absl::Status CheckRoom(const std::string& set_id) const;
 
   // NOT_FOUND naming the id; DATA_LOSS if the file no longer matches its digest.
   absl::StatusOr<StoredSet> Get(const std::string& set_id) const;
@@ -108,6 +117,7 @@ class DirectionStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string folder_;
+  int64_t max_sets_ = std::numeric_limits<int64_t>::max();
   int lock_fd_ = -1;
   // Held while a set's file is written or removed, so that mutex_ is never held over a disk write.
   // Taken before mutex_.

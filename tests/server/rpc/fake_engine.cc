@@ -151,12 +151,21 @@ absl::StatusOr<std::shared_ptr<const CompiledIntervention>> FakeEngine::Compile(
   return std::make_shared<const CompiledIntervention>(std::move(compiled));
 }
 
+std::string FakeEngine::SetId(const FitJob& job) {
+  std::vector<std::vector<int32_t>> harmful, harmless;
+  for (const PreparedPrompt& p : job.harmful) harmful.push_back(p.ids);
+  for (const PreparedPrompt& p : job.harmless) harmless.push_back(p.ids);
+  return DirectionSetId(kFakeModel, kFakeNumerics, harmful, harmless, job.positions,
+                        job.keep_states);
+}
+
 absl::StatusOr<JobCost> FakeEngine::Cost(const FitJob& job) const {
   JobCost cost;
   cost.rows = static_cast<int64_t>(job.harmful.size() + job.harmless.size());
   if (job.keep_states && cost.rows > 7) {
     return ViolationsError({{"drop_states", "the states of 8 prompts do not fit"}});
   }
+  STEER_RETURN_IF_ERROR(store_->CheckRoom(SetId(job)));
   return cost;
 }
 
@@ -212,18 +221,15 @@ absl::Status FakeEngine::Submit(FitJob job, std::shared_ptr<CallControl> control
       sink->OnProgress(i, rows);
       observer_->OnRow(ReportOf(RowKind::kFit, 5, 0, 0));
     }
-    std::vector<std::vector<int32_t>> harmful, harmless;
     std::vector<std::string> hashes;
-    for (const PreparedPrompt& p : job.harmful) harmful.push_back(p.ids), hashes.push_back(p.hash);
-    for (const PreparedPrompt& p : job.harmless)
-      harmless.push_back(p.ids), hashes.push_back(p.hash);
-    const std::string id = DirectionSetId(kFakeModel, kFakeNumerics, harmful, harmless,
-                                          job.positions, job.keep_states);
+    for (const PreparedPrompt& p : job.harmful) hashes.push_back(p.hash);
+    for (const PreparedPrompt& p : job.harmless) hashes.push_back(p.hash);
+    const std::string id = SetId(job);
     FitResult result;
     result.cached = store_->Get(id).ok();
     DirectionSet set = MakeFakeSet(id, hashes, job.keep_states);
-    set.harmful_prompts = static_cast<int64_t>(harmful.size());
-    set.harmless_prompts = static_cast<int64_t>(harmless.size());
+    set.harmful_prompts = static_cast<int64_t>(job.harmful.size());
+    set.harmless_prompts = static_cast<int64_t>(job.harmless.size());
     if (!set.states.empty()) set.states.assign(hashes.size() * kLayers * kHidden, 0.125f);
     set.content_digest = ContentDigest(set);
     if (absl::Status status = store_->Put(set); !status.ok()) return sink->OnDone(status);

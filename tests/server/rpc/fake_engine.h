@@ -78,6 +78,7 @@ class FakeEngine final : public Engine {
   GenerateJob TakeLastGenerate();
 
  private:
+  static std::string SetId(const FitJob& job);
   absl::Status Enqueue(std::function<void()> job);
   // OK if the row may run.
   absl::Status Row(const CallControl& control);

@@ -33,6 +33,7 @@ TEST_F(RequestsTest, GetModelSaysWhatIsLoaded) {
   EXPECT_EQ(model.limits().max_rows(), 16);
   EXPECT_EQ(model.limits().max_request_bytes(), 16 << 20);
   EXPECT_EQ(model.limits().max_concurrent_calls(), 64);
+  EXPECT_EQ(model.limits().max_directions(), 10000);
   EXPECT_EQ(std::vector<std::string>(model.features().begin(), model.features().end()),
             (std::vector<std::string>{"states", "import"}));
   EXPECT_EQ(model.version(), "1.2.3-test");

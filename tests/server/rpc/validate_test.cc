@@ -186,6 +186,21 @@ TEST(ValidateTest, Evaluate) {
           for (int i = 0; i < 4; ++i) arm(r, absl::StrCat("a", i));
         },
         "arms"},
+       {"as many arms as allowed",
+        [&](R& r) {
+          for (int i = 0; i < 3; ++i) arm(r, absl::StrCat("a", i));
+        },
+        ""},
+       {"as many rows as allowed",
+        [](R& r) {
+          while (r.prompts_size() < 8) r.add_prompts()->set_user(absl::StrCat(r.prompts_size()));
+          r.clear_arms();
+          for (int a = 0; a < 2; ++a) {
+            r.add_arms()->set_name(absl::StrCat("a", a));
+            for (int p = 0; p < 8; ++p) r.mutable_arms(a)->add_prompts(p);
+          }
+        },
+        ""},
        {"too many rows",
         [](R& r) {
           while (r.prompts_size() < 8) r.add_prompts()->set_user(absl::StrCat(r.prompts_size()));
@@ -225,6 +240,11 @@ TEST(ValidateTest, Evaluate) {
           for (int i = 0; i < 260; ++i) r.add_refusal_token_ids(i);
         },
         "refusal_token_ids"},
+       {"all ids but one",
+        [](R& r) {
+          for (int i = 0; i < 259; ++i) r.add_refusal_token_ids(i);
+        },
+        ""},
        {"held", [&](R& r) { held(r, 0, 2); }, ""},
        {"held beyond", [&](R& r) { held(r, 0, 3); }, "held[0]"},
        {"held of no arm", [&](R& r) { held(r, 1, 0); }, "held[0]"},
