@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/types/span.h"
 #include "client/plan/yaml_documents.h"
 #include "client/plan/yaml_reader.h"
@@ -81,6 +82,10 @@ PromptSource ReadSource(YamlMap map) {
             "must hold on other machines");
   }
   if (source.file.find('\0') != std::string::npos) map.Add("file", "holds a NUL character");
+  const std::vector<absl::string_view> parts = absl::StrSplit(source.file, '/');
+  // What a plan from elsewhere names is sent to the server as prompts.
+  if (std::count(parts.begin(), parts.end(), "..") > 0)
+    map.Add("file", "leads out of the data root: \"..\" is not taken");
   auto format = ParsePromptFormat(map.Choice("format", kFormats, true, "text"));
   if (format.ok()) source.format = *format;
   switch (source.format) {

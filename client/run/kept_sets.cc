@@ -16,8 +16,13 @@ std::string KeptSetPath(const std::string& folder, const FitRecord& fit) {
 
 absl::Status KeepSet(const FitRecord& fit, const RunOptions& options, Client* client) {
   if (!options.keep_sets) return absl::OkStatus();
-  const std::string path = KeptSetPath(options.sets, fit);
   std::error_code ignored;
+  if (std::filesystem::is_symlink(options.sets, ignored)) {
+    return DiskError(absl::FailedPreconditionError(
+                         absl::StrCat(options.sets, " is a link, not a folder of the run's own")),
+                     "cannot keep a fitted set");
+  }
+  const std::string path = KeptSetPath(options.sets, fit);
   if (std::filesystem::exists(path, ignored)) return absl::OkStatus();
   v1::ExportDirectionRequest request;
   request.set_set_id(fit.set_id);

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/run/records.h"
+#include "common/digest.h"
 #include "common/errors.h"
 
 namespace steer {
@@ -48,6 +49,11 @@ class Reader {
     auto value = JsonString(object_, name, key_);
     if (!value.ok()) Fail(name);
     return value.ok() ? *value : std::string();
+  }
+  std::string Digest(const char* name) {
+    std::string value = String(name);
+    if (!IsSha256Hex(value)) Fail(name);
+    return value;
   }
   const Json& Object(const char* name) { return Member(name, Json::value_t::object); }
   const Json& Array(const char* name) { return Member(name, Json::value_t::array); }
@@ -131,8 +137,9 @@ absl::StatusOr<FitRecord> ParseFit(const Record& record) {
   FitRecord fit;
   fit.plan_digest = reader.String("plan_digest");
   reader.Int("seed", &fit.seed);
-  fit.set_id = reader.String("set_id");
-  fit.content_digest = reader.String("content_digest");
+  // Both become names of files.
+  fit.set_id = reader.Digest("set_id");
+  fit.content_digest = reader.Digest("content_digest");
   fit.method = reader.String("method");
   fit.model_fingerprint = reader.String("model_fingerprint");
   fit.numeric_fingerprint = reader.String("numeric_fingerprint");

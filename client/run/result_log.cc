@@ -108,7 +108,8 @@ absl::StatusOr<std::unique_ptr<ResultLog>> ResultLog::Open(const std::string& pa
   if (exists) {
     STEER_ASSIGN_OR_RETURN(contents, ReadResultLog(path));
   }
-  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  // Not through a link: results belong into the run folder and nowhere else.
+  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (fd < 0) return DiskError(absl::ErrnoToStatus(errno, path), "cannot open the result log");
   std::unique_ptr<ResultLog> log(new ResultLog(path, fd));
   if (contents.torn_bytes > 0 && (ftruncate(fd, contents.bytes) != 0 || fdatasync(fd) != 0)) {

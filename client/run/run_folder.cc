@@ -82,7 +82,8 @@ RunPaths::RunPaths(const std::string& folder)
 
 absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Take(const std::string& folder) {
   std::string holder = Join(folder, kHolderFile);
-  int fd = open(holder.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  // Not through a link: what it led to would be emptied.
+  int fd = open(holder.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (fd < 0) return DiskError(absl::ErrnoToStatus(errno, holder), "cannot lock the folder");
   std::unique_ptr<RunFolder> taken(new RunFolder(folder, fd));
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {

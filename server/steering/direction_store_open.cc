@@ -42,7 +42,7 @@ absl::StatusOr<std::unique_ptr<DirectionStore>> DirectionStore::Open(
   STEER_RETURN_IF_ERROR(MakeFolders(folder));
   std::unique_ptr<DirectionStore> store(new DirectionStore(folder));
   const std::string lock_path = absl::StrCat(folder, "/.lock");
-  store->lock_fd_ = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  store->lock_fd_ = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (store->lock_fd_ < 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", lock_path));
   }
@@ -75,9 +75,9 @@ absl::StatusOr<std::unique_ptr<DirectionStore>> DirectionStore::Open(
     const std::string set_id(id);
     // A crash between the two removals of Delete leaves a ledger without a set. That of a damaged
     // set is kept: fitted again, the set has the same id, and what was selected on with it still
-    // counts.
-    if (!store->Find(set_id).ok() &&
-        !fs::exists(absl::StrCat(store->SetPath(set_id), kDamagedEnding), error)) {
+    // counts. So is that of a set that was left out because the ledger cannot be read.
+    const std::string path = store->SetPath(set_id);
+    if (!fs::exists(path, error) && !fs::exists(absl::StrCat(path, kDamagedEnding), error)) {
       STEER_RETURN_IF_ERROR(RemoveFile(absl::StrCat(folder, "/", name)));
     }
   }
@@ -93,6 +93,11 @@ void DirectionStore::AdoptFile(const std::string& set_id, std::vector<std::strin
   const auto warn = [warnings](std::string text) {
     if (warnings != nullptr) warnings->push_back(std::move(text));
   };
+  std::error_code ignored;
+  if (fs::is_symlink(path, ignored)) {
+    warn(MoveAside(path, absl::StrCat(path, ": is a link; the store holds its files itself")));
+    return;
+  }
   auto read = ReadSetFile(path, StatesUse::kCheckOnly);
   if (read.ok() && read->set.set_id != set_id) {
     read = absl::InvalidArgumentError(absl::StrCat(path, ": it holds the set ", read->set.set_id));

@@ -1,5 +1,7 @@
 #include "server/steering/ledger.h"
 
+#include <filesystem>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +26,11 @@ std::string Render(const std::set<std::string>& hashes) {
 }  // namespace
 
 absl::StatusOr<Ledger> ReadLedger(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_symlink(path, error)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": is a link; the store holds its files itself"));
+  }
   auto text = ReadFile(path);
   if (absl::IsNotFound(text.status())) return Ledger{};
   if (!text.ok()) return text.status();

@@ -5,6 +5,7 @@
 #include <set>
 #include <system_error>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -46,7 +47,8 @@ absl::StatusOr<std::map<std::string, std::string>> ReadIndex(const std::string& 
     if (!shard.is_string()) return bad(absl::StrCat(where, "the shard is not a string"));
     shard_of[tensor] = shard.get<std::string>();
     if (!IsPlainShardName(shard_of[tensor])) {
-      return bad(absl::StrCat(where, "the shard \"", shard_of[tensor].substr(0, 80),
+      return bad(absl::StrCat(where, "the shard \"",
+                              absl::Utf8SafeCEscape(shard_of[tensor].substr(0, 80)),
                               "\" is not a plain .safetensors file name"));
     }
   }

@@ -31,7 +31,7 @@ data:
       - {column: kind, differs: list}
     min_characters: 4
     max_characters: 400
-  harmless: {file: ../b.json, format: json, key: instruction, filters: [{key: input, equals: ""}]}
+  harmless: {file: b..c/d.json, format: json, key: instruction, filters: [{key: input, equals: ""}]}
 splits: {train: 64, validation: 16, test: 32}
 seeds: [3, 9007199254740991]
 fit: {method: difference-of-means, positions: [-2, -1, -5], keep_states: false}
@@ -124,6 +124,10 @@ TEST(Plan, NamesTheLineOfEveryMistake) {
        "prompt.system: wants one value, has a mapping"},
       {"file: harmful.txt", "file: /data/harmful.txt", 8,
        "data.harmful.file: wants a path relative to the data root"},
+      {"file: harmful.txt", "file: ../harmful.txt", 8,
+       "data.harmful.file: leads out of the data root"},
+      {"file: harmful.txt", "file: a/b/../../../harmful.txt", 8,
+       "data.harmful.file: leads out of the data root"},
       {"format: text", "format: xml", 9, "data.harmful.format: wants csv or json or jsonl or text"},
       {"format: text", "format: csv", 8, "data.harmful.column: is missing"},
       {"format: text", "format: text\n    key: a", 10, "data.harmful: unknown key \"key\""},

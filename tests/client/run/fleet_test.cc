@@ -146,6 +146,12 @@ TEST_F(Fleet, TwoServersTakeASeedEachAndLeaveTheLogOfOne) {
     ASSERT_TRUE(fit.ok());
     EXPECT_FALSE(ReadAll(KeptSetPath(folder_ / "sets", *fit)).empty());
   }
+  // A log from elsewhere names no other file with it.
+  Record record = *log_->Find(FitKey(0, service_.behaviour.numeric_fingerprint));
+  for (const char* bad : {"../../other", "/tmp/other", "", ".."}) {
+    record.payload["content_digest"] = bad;
+    EXPECT_EQ(ReasonOf(ParseFit(record).status()), "LOG_DAMAGED") << bad;
+  }
 }
 
 TEST_F(Fleet, ALostServersSeedMovesWithItsSet) {

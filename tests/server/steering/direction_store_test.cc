@@ -61,6 +61,77 @@ TEST(DirectionStore, RefusesAnotherContentUnderOneId) {
   EXPECT_EQ(folder.Files().size(), 1u);
 }
 
+TEST(DirectionStore, HoldsAtMostSoManySets) {
+  TempFolder folder;
+  const DirectionSet a = MadeSet("a"), b = MadeSet("b"), c = MadeSet("c");
+  {
+    auto store = OpenStore(folder.path());
+    store->set_max_sets(2);
+    ASSERT_TRUE(store->Put(a).ok());
+    ASSERT_TRUE(store->Put(b).ok());
+    const absl::Status full = store->Put(c);
+    EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(ReasonOf(full), "TOO_MANY_DIRECTIONS");
+    EXPECT_FALSE(RetryDelayOf(full).has_value());
+    EXPECT_FALSE(store->CheckRoom(c.set_id).ok());
+    EXPECT_TRUE(store->CheckRoom(a.set_id).ok());
+    EXPECT_TRUE(store->Put(a).ok());
+    // What is mended is no set more.
+    std::filesystem::remove(folder.path() + "/" + b.set_id + ".safetensors");
+    EXPECT_TRUE(store->Put(b).ok());
+  }
+  // Under a lower limit the sets stay; room comes as they go.
+  auto store = OpenStore(folder.path());
+  store->set_max_sets(1);
+  EXPECT_TRUE(store->Get(a.set_id).ok() && store->Get(b.set_id).ok());
+  ASSERT_TRUE(store->Delete(a.set_id).ok());
+  EXPECT_FALSE(store->Put(c).ok());
+  ASSERT_TRUE(store->Delete(b.set_id).ok());
+  EXPECT_TRUE(store->Put(c).ok());
+}
+
+TEST(DirectionStore, FollowsNoLink) {
+  namespace fs = std::filesystem;
+  TempFolder folder, elsewhere;
+  const DirectionSet a = MadeSet("a"), b = MadeSet("b");
+  const std::string in = folder.path() + "/", out = elsewhere.path() + "/";
+  {
+    auto store = OpenStore(folder.path());
+    ASSERT_TRUE(store->Put(a).ok() && store->Put(b).ok());
+    ASSERT_TRUE(store->RecordSelected(b.set_id, {Sha256Hex("s")}).ok());
+  }
+  const std::string set = a.set_id + ".safetensors", ledger = b.set_id + ".selected";
+  for (const std::string& name : {set, ledger}) {
+    ASSERT_TRUE(fs::exists(in + name)) << name;
+    fs::rename(in + name, out + name);
+    fs::create_symlink(out + name, in + name);
+  }
+  const std::vector<std::string> before = elsewhere.Files();
+  for (int start = 0; start < 2; ++start) {
+    std::vector<std::string> warnings;
+    auto store = DirectionStore::Open(folder.path(), &warnings);
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_EQ(warnings.size(), start == 0 ? 2u : 1u);
+    for (const std::string& warning : warnings) EXPECT_THAT(warning, HasSubstr("is a link"));
+    EXPECT_FALSE((*store)->Get(a.set_id).ok());
+    // Without its ledger it would take what was selected on for unseen, now and at the next start.
+    EXPECT_FALSE((*store)->Get(b.set_id).ok());
+    EXPECT_FALSE((*store)->Put(b).ok());
+  }
+  {
+    // A set put in the link's place is a file of the store's own.
+    std::vector<std::string> warnings;
+    auto store = DirectionStore::Open(folder.path(), &warnings);
+    ASSERT_TRUE(store.ok() && (*store)->Put(a).ok());
+    EXPECT_FALSE(fs::is_symlink(in + set));
+  }
+  EXPECT_EQ(elsewhere.Files(), before);
+  fs::remove(in + ".lock");
+  fs::create_symlink(out + "lock", in + ".lock");
+  EXPECT_FALSE(DirectionStore::Open(folder.path(), nullptr).ok());
+  EXPECT_FALSE(fs::exists(out + "lock"));
+}
+
 TEST(DirectionStore, ListsNewestFirstInPages) {
   TempFolder folder;
   std::vector<std::string> wanted;
