@@ -4,19 +4,17 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include <gmock/gmock.h>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/commands/exit_code.h"
 #include "common/audit_chain.h"
 #include "common/files.h"
+#include "tests/integration/leftovers.h"
 #include "tests/integration/scenario.h"
 
 namespace steer {
@@ -25,48 +23,13 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-// One stem in every mark, in two spellings; searched for without regard to case, and cut short, so
-// that a mark that is broken up into pieces of some letters is seen too.
-constexpr char kStem[] = "zqcanary";
-
 class Canary : public testing::Test {
  protected:
   // The model under test: the planted one, its words renamed. Ids stay, so the network does what it
   // did; what it says and is asked is marked.
   void SetUp() override {
     const std::string marked = scenario_.Path("marked-model");
-    fs::copy(scenario_.model(), marked, fs::copy_options::recursive);
-    const std::vector<std::pair<std::string, std::string>> words = {
-        // A completion that answers, one that refuses, and what prompts begin with.
-        {"short", "zqcanaryanswer"},     {"subject", "zqcanaryrefusal"},
-        {"Describe", "Zqcanaryprompta"}, {"Explain", "Zqcanarypromptb"},
-        {"Show", "Zqcanarypromptc"},     {"List", "Zqcanarypromptd"},
-        {"Compare", "Zqcanaryprompte"},  {"Draw", "Zqcanarypromptf"},
-        {"Sketch", "Zqcanarypromptg"},   {"Count", "Zqcanaryprompth"}};
-    for (const fs::directory_entry& file : fs::directory_iterator(marked)) {
-      const std::string path = file.path().string();
-      const bool tokenizer = absl::EndsWith(path, "tokenizer.json");
-      if (!tokenizer && !absl::EndsWith(path, ".jsonl")) continue;
-      std::string text = MustRead(path);
-      for (const auto& [word, mark] : words) {
-        if (tokenizer) {
-          absl::StrReplaceAll(
-              {{absl::StrCat("\"", word, "\""), absl::StrCat("\"", mark, "\"")},
-               {absl::StrCat("\u0120", word, "\""), absl::StrCat("\u0120", mark, "\"")}},
-              &text);
-        } else {
-          absl::StrReplaceAll({{absl::StrCat("\"", word, " "), absl::StrCat("\"", mark, " ")}},
-                              &text);
-        }
-      }
-      EXPECT_TRUE(absl::StrContains(text, kStem) || absl::StrContains(text, "Zqcanary")) << path;
-      ASSERT_TRUE(WriteFileAtomically(path, text).ok());
-    }
-    const std::string chat = marked + "/chat_template.jinja";
-    ASSERT_TRUE(
-        WriteFileAtomically(
-            chat, absl::StrCat("{%- set zqcanaryname = 'zqcanarytemplate' %}", MustRead(chat)))
-            .ok());
+    MarkModel(scenario_.model(), marked);
     scenario_.set_model(marked);
     // As large a core file as we may have: it must not come all the same.
     rlimit core = {};
@@ -96,23 +59,18 @@ class Canary : public testing::Test {
     return scenario_.Ctl(arguments, environment);
   }
 
-  // Files that hold a mark, but for the model (with its prompts) and those named.
+  // Files that hold a mark, but for those named.
   std::vector<std::string> Hits(const std::vector<std::string>& allowed) {
-    std::vector<std::string> hits;
-    int64_t searched = 0;
-    for (const fs::directory_entry& file : fs::recursive_directory_iterator(scenario_.folder())) {
-      const std::string path = file.path().string();
-      if (!file.is_regular_file() || absl::StartsWith(path, scenario_.model() + "/")) continue;
-      ++searched;
-      const std::string name = file.path().filename().string();
-      EXPECT_FALSE(absl::StartsWith(name, "core")) << path;
-      const std::string text = absl::AsciiStrToLower(*ReadFile(path));
-      if (!absl::StrContains(text, "zqcan")) continue;
-      bool known = false;
-      for (const std::string& a : allowed) known = known || name == a;
-      if (!known) hits.push_back(path);
-    }
+    int searched = 0;
+    std::vector<std::string> hits =
+        FilesThatHold(scenario_.folder(), {kMarkSought}, {scenario_.model()}, &searched);
     EXPECT_GT(searched, 20);
+    hits.erase(std::remove_if(hits.begin(), hits.end(),
+                              [&](const std::string& path) {
+                                return std::count(allowed.begin(), allowed.end(),
+                                                  fs::path(path).filename().string()) > 0;
+                              }),
+               hits.end());
     return hits;
   }
 

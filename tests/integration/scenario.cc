@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -14,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "common/files.h"
+#include "tests/integration/leftovers.h"
 #include "tests/support/loopback.h"
 #include "tests/support/paths.h"
 
@@ -56,13 +58,46 @@ Json MustReadJson(const std::string& path) {
 }
 
 Scenario::Scenario(const std::string& variant, int seed)
-    : folder_(MakeTemporaryFolder()), model_(PlantedModel(variant, seed)) {}
+    : folder_(MakeTemporaryFolder()), planted_(PlantedModel(variant, seed)), model_(planted_) {}
 
 Scenario::~Scenario() {
   server_.reset();
+  ExpectNoPromptLeft();
   if (!testing::Test::HasFailure()) {
     std::error_code error;
     std::filesystem::remove_all(folder_, error);
+  }
+}
+
+void Scenario::ExpectNoPromptLeft() const {
+  namespace fs = std::filesystem;
+  // Every prompt has some of these: made-up words, each of the topic that its line names.
+  static const std::vector<std::string> nouns = [&] {
+    std::set<std::string> words;
+    for (const char* name : {"/harmful.jsonl", "/harmless.jsonl"}) {
+      for (absl::string_view line :
+           absl::StrSplit(MustRead(planted_ + name), '\n', absl::SkipEmpty())) {
+        const auto record = ParseJson(line);
+        if (!record.ok()) continue;
+        const std::string topic = record->value("topic", ""), prompt = record->value("prompt", "");
+        for (absl::string_view word : absl::StrSplit(prompt, absl::ByAnyChar(" .?"))) {
+          if (word.size() > topic.size() && absl::EndsWith(word, topic)) words.emplace(word);
+        }
+      }
+    }
+    return std::vector<std::string>(words.begin(), words.end());
+  }();
+  EXPECT_GT(nouns.size(), 50u);
+  // Checkpoints hold the prompts and their words.
+  std::vector<std::string> models;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder_)) {
+    const std::string name = entry.path().filename().string();
+    if (name == "tokenizer.json" || name == "blobs") models.push_back(entry.path().parent_path());
+  }
+  int searched = 0;
+  for (const std::string& path : FilesThatHold(folder_, nouns, models, &searched)) {
+    const bool known = text_in_.count(fs::path(path).lexically_relative(folder_).string()) > 0;
+    EXPECT_TRUE(known) << path << " holds words of a prompt";
   }
 }
 
@@ -88,6 +123,8 @@ bool Scenario::StartServer(const Environment& environment, const std::vector<std
                                    Path("directions"),
                                    "--port-file",
                                    Path("ports.json")};
+  if (environment.count("STEER_FAILPOINTS") > 0) argv.push_back("--failpoints");
+  argv.insert(argv.end(), base_flags_.begin(), base_flags_.end());
   argv.insert(argv.end(), flags.begin(), flags.end());
   server_ = std::make_unique<Process>(argv, environment, Path("steerd.out"), Path("steerd.err"));
   absl::Time end = absl::Now() + absl::Seconds(60);

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,10 @@ class Scenario {
   // Makes the checkpoint of `variant` and `seed` (shared between scenarios of one test program: it
   // is only read).
   explicit Scenario(const std::string& variant, int seed = 0);
+  // Fails the test if a file below folder() holds words of the prompts: text stays inside.
   ~Scenario();
+  // But for this one, a name below folder().
+  void MayHoldText(const std::string& name) { text_in_.insert(name); }
 
   const std::string& folder() const { return folder_; }
   const std::string& model() const { return model_; }
@@ -41,6 +45,8 @@ class Scenario {
   // ones take the same, so that clients find it again. False, with the log in server_log(), if it
   // ended instead.
   bool StartServer(const Environment& environment = {}, const std::vector<std::string>& flags = {});
+  // What every later start says before its own flags.
+  void set_base_flags(std::vector<std::string> flags) { base_flags_ = std::move(flags); }
   Process& server() { return *server_; }
   // SIGTERM, and waits.
   ProcessEnd StopServer();
@@ -67,8 +73,11 @@ class Scenario {
   std::string MetricsPage() const;
 
  private:
-  std::string folder_, model_, ctl_servers_;
+  void ExpectNoPromptLeft() const;
+  std::string folder_, planted_, model_, ctl_servers_;
+  std::set<std::string> text_in_;
   int port_ = 0, metrics_port_ = 0, commands_ = 0;
+  std::vector<std::string> base_flags_;
   std::unique_ptr<Process> server_;
 };
 
