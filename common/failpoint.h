@@ -1,5 +1,6 @@
 // Named places where tests make a program fail. Off unless the environment variable
-// STEER_FAILPOINTS is set at start:
+// STEER_FAILPOINTS is set at start (steerd refuses to start with it unless it is given
+// --failpoints as well):
 //   STEER_FAILPOINTS="log.append=kill@3,store.write=error"
 // kill: SIGKILL to ourselves, as a power cut would; error: INTERNAL; skip: reported to callers of
 // FailpointSkips. @n: at the n-th pass only.

@@ -92,6 +92,10 @@ void AddServiceFlags(CLI::App* app, SteerdFlags* f, Raw* raw) {
   app->add_option("--max-import-bytes", s.max_import_bytes, "Bytes of an imported direction set")
       ->check(CLI::Range(int64_t{1} << 10, int64_t{1} << 40))
       ->capture_default_str();
+  app->add_option("--max-directions", s.max_directions,
+                  "Direction sets in the store; one more is refused")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 31))
+      ->capture_default_str();
   app->add_option("--max-call-seconds", raw->max_call_seconds,
                   "Longest call, whatever deadline the client sets")
       ->check(CLI::Range(1.0, 1e6))
@@ -147,6 +151,8 @@ void AddListenFlags(CLI::App* app, SteerdFlags* f, Raw* raw) {
   app->add_option("--port-file", f->port_file,
                   "Written as JSON with the bound ports once the server is serving")
       ->type_name("FILE");
+  // Not in --help: for tests of this program.
+  app->add_flag("--failpoints", f->failpoints, "Fail where STEER_FAILPOINTS says so")->group("");
   app->add_flag("--healthcheck", f->healthcheck,
                 "Do not serve: exit 0 if the server at --listen is SERVING, 1 otherwise");
 }
@@ -181,6 +187,11 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
     }
     if (!flags.healthcheck && flags.store.empty()) {
       throw CLI::RequiredError("--store DIR (there is no $HOME)");
+    }
+    const char* failpoints = std::getenv("STEER_FAILPOINTS");
+    if (failpoints != nullptr && *failpoints != 0 && !flags.failpoints) {
+      throw CLI::ValidationError(
+          "STEER_FAILPOINTS", "is set, which makes a server fail on purpose, for tests: unset it");
     }
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsageExit;

@@ -23,6 +23,7 @@ struct SteerdFlags {
   std::string cuda_plugin;                        // empty: libsteer_cuda.so beside the program
   absl::Duration drain = absl::Seconds(60);
   bool healthcheck = false;
+  bool failpoints = false;  // STEER_FAILPOINTS may be set
 };
 
 // Either flags, or what main is to return at once (after --help, --version or a mistake, which have

@@ -1,11 +1,13 @@
 // steerd. Start order: signals, logs, the model's folder, metrics, socket (health NOT_SERVING), store, model, serving.
 // Stop order: health off, drain, server, engine, metrics. Exit codes: 0 after a drain, 64 for a mistake on the
-// command line, 1 for a start that failed, 70 for a device that failed for good, 128 + n for a second signal.
+// command line, 1 for a start that failed, 70 for a device that failed for good or a step that never ended, 128 + n for a second signal.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/time/clock.h"
@@ -66,6 +68,25 @@ constexpr int kDeviceFailedExit = 70;  // EX_SOFTWARE of sysexits.h
 // How long calls have to be told so.
 constexpr absl::Duration kLastWords = absl::Seconds(2);
 
+// How long the end of calls, listener and engine may take once a drain is over.
+constexpr absl::Duration kShutdownTime = absl::Seconds(10);
+
+// A step that never returns would hold up all that waits for the engine's thread. After as long as makes a server unready, counted from
+// the last step, the process ends without it.
+void EndIfStuck(const SteerdFlags& flags, const Engine& engine) {
+  const absl::Time beat = engine.last_heartbeat();
+  const absl::Time end = std::max(absl::Now(), beat + std::max(flags.rpc.stale_heartbeat,
+                                                               20 * engine.slowest_step())) +
+                         kShutdownTime;
+  std::thread([beat, end] {
+    absl::SleepFor(end - absl::Now());
+    spdlog::critical("no step has ended for {} s: ending without it",
+                     absl::ToInt64Seconds(absl::Now() - beat));
+    spdlog::default_logger()->flush();
+    _exit(kDeviceFailedExit);
+  }).detach();
+}
+
 absl::StatusOr<std::unique_ptr<Engine>> LoadModel(const SteerdFlags& flags,
                                                   const ModelLocation& location,
                                                   DirectionStore* store, Metrics* metrics,
@@ -106,6 +127,7 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   STEER_ASSIGN_OR_RETURN(const std::unique_ptr<DirectionStore> store,
                          DirectionStore::Open(flags.store, &warnings));
   for (const std::string& warning : warnings) spdlog::warn("direction store: {}", warning);
+  store->set_max_sets(flags.rpc.service.max_directions);
   // Declared before the server, and so destroyed after it: calls hold it until they end.
   std::unique_ptr<Engine> engine;
   STEER_ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> server,
@@ -144,6 +166,7 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   }
   spdlog::info("signal {}: draining for at most {} s", number, absl::ToInt64Seconds(flags.drain));
   if (!server->Drain(flags.drain)) spdlog::warn("calls were cancelled at the end of the drain");
+  EndIfStuck(flags, *engine);
   server->Shutdown();
   engine.reset();
   if (audit != nullptr) spdlog::info("audit log {}: head {}", flags.audit_log, audit->head());

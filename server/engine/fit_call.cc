@@ -1,12 +1,14 @@
 #include "server/engine/fit_call.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/errors.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 
 namespace steer {
@@ -63,6 +65,9 @@ absl::Status FitCall::OnRowDone(Row& row) {
     return MakeError(absl::StatusCode::kInternal, "CAPTURE_COUNT_MISMATCH",
                      absl::StrCat("a prompt was to yield ", expected, " states and yielded ",
                                   row.captures, "; nothing of the fit is valid"));
+  }
+  if (FailpointSkips("engine.nan_state")) {
+    row.states.back() = std::numeric_limits<float>::quiet_NaN();
   }
   const absl::Time start = absl::Now();
   STEER_RETURN_IF_ERROR(fit_.AddPrompt(is_harmful ? PromptClass::kHarmful : PromptClass::kHarmless,

@@ -13,6 +13,7 @@
 
 namespace steer {
 
+// Failpoint "engine.nan_state": a prompt's last state is not finite.
 class FitCall : public Call {
  public:
   // `observer` outlives the call.

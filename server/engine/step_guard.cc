@@ -3,6 +3,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
+#include <unistd.h>
 
 #include <exception>
 #include <new>
@@ -57,6 +58,10 @@ void ThrowFailpoints(size_t rows) {
     throw c10::OutOfMemoryError(
         c10::SourceLocation{__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
         "out of memory, by failpoint");
+  }
+  if (rows > 1 && FailpointSkips("engine.host_oom")) throw std::bad_alloc();
+  if (FailpointSkips("engine.hang")) {
+    while (true) pause();
   }
   if (FailpointSkips("engine.device_error")) {
     throw c10::AcceleratorError(

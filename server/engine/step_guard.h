@@ -20,8 +20,9 @@ void EmptyDeviceCache(bool on_cpu);
 bool IsOutOfMemory(const absl::Status& status);
 bool IsDeviceFailure(const absl::Status& status);
 
-// Failpoints "engine.step_oom" (throws as an allocator would, for more than one row) and
-// "engine.device_error" (as a lost device would). Call inside GuardStep.
+// Failpoints "engine.step_oom" (throws as a device's allocator would, for more than one row),
+// "engine.host_oom" (as the host's would, likewise), "engine.device_error" (as a lost device would)
+// and "engine.hang" (never returns). Call inside GuardStep.
 void ThrowFailpoints(size_t rows);
 
 }  // namespace steer

@@ -4,6 +4,7 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
 #include <algorithm>
+#include <limits>
 
 #include "common/errors.h"
 #include "common/failpoint.h"
@@ -120,6 +121,9 @@ absl::Status Stepper::Finish(Batch& batch, const LogitsReader& reader) {
     if (!status.ok()) return status;
     // What a reader throws has left its row half read: the step has failed.
     status = GuardStep([&] {
+      if (FailpointSkips("engine.nan_logits")) {
+        logits.mutable_data_ptr<float>()[vocabulary - 1] = std::numeric_limits<float>::quiet_NaN();
+      }
       const float* data = logits.const_data_ptr<float>();
       for (size_t i = 0; i < count; ++i) {
         reader(batch.logit_rows[begin + i],

@@ -42,6 +42,7 @@ class Stepper {
   // A step of each kind with padding only, to warm up and to measure.
   absl::Status WarmUp(bool prefill);
 
+  // Failpoint "engine.nan_logits": the first row's logits are not finite.
   // For tests: called with the number of rows before each forward pass; may throw.
   void set_fault(std::function<void(size_t rows)> fault) { fault_ = std::move(fault); }
 

@@ -102,6 +102,8 @@ TEST(FlagsTest, EveryFlagArrives) {
                                     "2048",
                                     "--max-import-bytes",
                                     "4096",
+                                    "--max-directions",
+                                    "12",
                                     "--max-call-seconds",
                                     "9",
                                     "--cuda-plugin",
@@ -127,6 +129,7 @@ TEST(FlagsTest, EveryFlagArrives) {
   EXPECT_EQ(f.port_file, "p");
   EXPECT_EQ(f.rpc.service.max_request_bytes, 2048);
   EXPECT_EQ(f.rpc.service.max_import_bytes, 4096);
+  EXPECT_EQ(f.rpc.service.max_directions, 12);
   EXPECT_EQ(f.rpc.service.max_call, absl::Seconds(9));
   EXPECT_EQ(f.cuda_plugin, "so");
 }
@@ -141,6 +144,15 @@ TEST(FlagsTest, MistakesEndWithAUsageError) {
   EXPECT_EQ(Parse({"--help"}).exit_code, 0);
   EXPECT_EQ(Parse({"--version"}).exit_code, 0);
   EXPECT_FALSE(Parse({"--healthcheck"}).exit_code);
+}
+
+TEST(FlagsTest, AServerFailsOnPurposeOnlyIfAskedTwice) {
+  setenv("STEER_FAILPOINTS", "edit.skip_row=skip", 1);
+  EXPECT_EQ(Parse({"--model", "m"}).exit_code, 64);
+  EXPECT_FALSE(Parse({"--model", "m", "--failpoints"}).exit_code);
+  setenv("STEER_FAILPOINTS", "", 1);
+  EXPECT_FALSE(Parse({"--model", "m"}).exit_code);
+  unsetenv("STEER_FAILPOINTS");
 }
 
 TEST(FlagsTest, TheStoreFolderFollowsTheEnvironment) {
