@@ -106,6 +106,16 @@ TEST_F(ClientFaults, NoMemory) {
   ExpectFinishes();
 }
 
+// What cannot start a thread ends, by a message or by a signal of its own; nothing of what is logged is lost.
+TEST_F(ClientFaults, NoThreads) {
+  auto run = scenario().StartCtl(
+      Run(), "run", Shim(absl::StrCat("call=thread,errno=", EAGAIN, ",after=", Pass(40))));
+  const ProcessEnd end = run->Wait(absl::Minutes(1));
+  EXPECT_FALSE(end.timed_out);
+  CheckLog();
+  ExpectFinishes();
+}
+
 TEST_F(ClientFaults, ClockJumpsForward) {
   EndsWith(absl::StrCat("call=clock,seconds=3600,after=", absl::ToInt64Milliseconds(Moment())),
            kExitOk, "");

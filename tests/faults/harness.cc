@@ -3,15 +3,18 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "absl/hash/hash.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "common/digest.h"
 #include "common/files.h"
+#include "tests/integration/leftovers.h"
 #include "tests/support/paths.h"
 
 namespace steer {
@@ -21,6 +24,7 @@ std::string FaultHarness::lock_, FaultHarness::summary_, FaultHarness::verdict_,
     FaultHarness::answer_;
 int64_t FaultHarness::records_ = 0;
 absl::Duration FaultHarness::clean_time_;
+double FaultHarness::steps_ = 0;
 
 namespace {
 
@@ -39,6 +43,9 @@ std::string TestName() {
 void FaultHarness::SetUpTestSuite() {
   if (scenario_ != nullptr) return;
   scenario_ = std::make_unique<Scenario>("default");
+  MarkModel(scenario_->model(), scenario_->Path("marked-model"));
+  scenario_->set_model(scenario_->Path("marked-model"));
+  scenario_->set_base_flags({"--audit-log", scenario_->Path("audit.jsonl")});
   ASSERT_TRUE(scenario_->StartServer()) << scenario_->server_log();
   lock_ = scenario_->FreezeSmallPlan("small", 12, 4, 6, "[0, 1]");
   ASSERT_FALSE(lock_.empty());
@@ -51,6 +58,8 @@ void FaultHarness::SetUpTestSuite() {
   verdict_ = MustRead(folder + "/verdict.json");
   const std::string log = MustRead(folder + "/cells.jsonl");
   records_ = std::count(log.begin(), log.end(), '\n');  // a clean run logs no failure
+  steps_ = scenario_->Metric("steer_steps_total{kind=\"prefill\"}") +
+           scenario_->Metric("steer_steps_total{kind=\"decode\"}");
   answer_ = Answer();
   ASSERT_FALSE(summary_.empty() || answer_.empty());
 }
@@ -71,6 +80,8 @@ void FaultHarness::SetUp() {
 void FaultHarness::TearDown() {
   if (!scenario_->server().running()) Restart();
   EXPECT_EQ(Answer(), answer_) << "the next request is not answered as before";
+  ExpectCountsOfTheAuditLog();
+  ExpectNoText();
   if (HasFailure()) {
     std::fprintf(stderr, "replay: STEER_FAULT_SEED=%s %s --gtest_filter=%s\n", Seed().c_str(),
                  BuildPath("tests/faults/faults_test").c_str(), TestName().c_str());
@@ -139,7 +150,10 @@ void FaultHarness::ExpectFinishes(const std::string& name) {
   const CommandResult again = scenario_->Ctl(Run(name));
   ASSERT_EQ(again.end.exit_code, 0) << again.err;
   EXPECT_EQ(CheckLog(name, true), records_);
-  EXPECT_TRUE(MustRead(Folder(name) + "/summary.json") == summary_) << "another summary";
+  const std::string summary = MustRead(Folder(name) + "/summary.json");
+  EXPECT_TRUE(summary == summary_)
+      << "another summary: "
+      << Json::diff(ParseJson(summary_).value(), ParseJson(summary).value()).dump().substr(0, 1000);
   EXPECT_TRUE(MustRead(Folder(name) + "/verdict.json") == verdict_) << "another verdict";
 }
 
@@ -153,7 +167,68 @@ bool FaultHarness::Among(const ProcessEnd& end, std::initializer_list<int> codes
   return std::find(codes.begin(), codes.end(), end.exit_code) != codes.end();
 }
 
-// Outcomes and scores of a few prompts: what the model computes, not what a cache holds.
+// By method and code, and outcomes: what the page says, and what as many lines of the audit log as this process wrote say.
+void FaultHarness::ExpectCountsOfTheAuditLog() {
+  std::string differs;
+  const absl::Time end = absl::Now() + absl::Seconds(20);
+  do {
+    differs.clear();
+    std::map<std::string, double> wanted, counted;
+    double outcomes = 0, audited = 0;
+    bool all_well = true;
+    std::vector<std::string> lines =
+        absl::StrSplit(MustRead(scenario_->Path("audit.jsonl")), '\n', absl::SkipEmpty());
+    const std::string page = scenario_->MetricsPage();
+    const auto written =
+        static_cast<size_t>(scenario_->Metric("steer_audit_records_total{result=\"written\"}"));
+    if (written > lines.size()) return ADD_FAILURE() << "the audit log lacks lines";
+    for (size_t i = lines.size() - written; i < lines.size(); ++i) {
+      const auto line = ParseJson(lines[i]);
+      if (!line.ok()) return ADD_FAILURE() << line.status();
+      const std::string method = line->value("method", ""), code = line->value("code", "");
+      ++wanted[absl::StrCat(method, " ", code)];
+      if (method == "Evaluate" && code == "OK")
+        audited += line->value(Json::json_pointer("/counts/outcomes"), 0.0);
+      all_well = all_well && (method != "Evaluate" || code == "OK");
+    }
+    for (absl::string_view series : absl::StrSplit(page, '\n')) {
+      double value = 0;
+      if (!absl::SimpleAtod(series.substr(series.rfind(' ') + 1), &value) || value == 0) continue;
+      if (absl::StartsWith(series, "steer_outcomes_total{")) outcomes += value;
+      if (!absl::StartsWith(series, "grpc_server_handled_total{")) continue;
+      const auto label = [&](absl::string_view name) {
+        const std::string before = absl::StrCat(name, "=\"");
+        const size_t at = series.find(before) + before.size();
+        return series.substr(at, series.find('"', at) - at);
+      };
+      counted[absl::StrCat(label("grpc_method"), " ", label("grpc_code"))] = value;
+    }
+    if (wanted != counted) {
+      for (const auto& [key, value] : wanted)
+        absl::StrAppend(&differs, key, "=", value, "/", counted[key], " ");
+      if (differs.empty()) differs = "more counted than logged";
+    }
+    // A call that failed had outcomes that it did not deliver.
+    if (outcomes < audited || (all_well && outcomes != audited))
+      absl::StrAppend(&differs, "outcomes ", audited, "/", outcomes);
+    if (differs.empty()) return;
+    absl::SleepFor(absl::Milliseconds(50));
+  } while (absl::Now() < end);
+  ADD_FAILURE() << "in the audit log / on the metrics page: " << differs;
+}
+
+void FaultHarness::ExpectNoText() {
+  // Every server's last page is kept beside its log.
+  const std::string page = scenario_->MetricsPage();
+  EXPECT_TRUE(absl::StrContains(page, "steer_rows_total"));
+  EXPECT_TRUE(WriteFileAtomically(scenario_->Path("metrics.txt"), page).ok());
+  int searched = 0;
+  for (const std::string& path :
+       FilesThatHold(scenario_->folder(), {kMarkSought}, {scenario_->model()}, &searched))
+    ADD_FAILURE() << path << " holds text of a prompt or a completion";
+  EXPECT_GT(searched, 10);
+}
+
 std::string FaultHarness::Answer() {
   const CommandResult said =
       scenario_->Ctl({"evaluate", "--prompts", scenario_->model() + "/harmful.jsonl", "--field",

@@ -1,6 +1,7 @@
 // One planted experiment, run clean once, against which every fault is held. What must hold after a fault: the run folder's log has no torn,
 // doubled or lost record; the same command finishes the run and ends in the clean run's bytes; a server that lives answers the next request as
-// it did before; and what is pushed counts what the log holds.
+// it did before; what is pushed counts what the log holds, and what the server's metrics count are the lines of its audit log; and no word of a
+// prompt or a completion, which are all marked, is in any file, log, metric page or output.
 #ifndef STEER_TESTS_FAULTS_HARNESS_H_
 #define STEER_TESTS_FAULTS_HARNESS_H_
 
@@ -30,6 +31,10 @@ class FaultHarness : public testing::Test {
 
   // Seeded by STEER_FAULT_SEED (default 1) and the test's name.
   double Uniform();
+  // A pass of something that a clean run passes `passes` times.
+  int Pass(double passes) { return 1 + static_cast<int>(passes * (0.1 + 0.8 * Uniform())); }
+  // Steps that a clean run takes.
+  static double steps() { return steps_; }
   // A moment of a run's time.
   absl::Duration Moment() { return clean_time_ * (0.1 + 0.8 * Uniform()); }
   // A run folder of its own for this test.
@@ -56,12 +61,20 @@ class FaultHarness : public testing::Test {
   // The exit codes that a run under a fault may have.
   static bool Among(const ProcessEnd& end, std::initializer_list<int> codes);
 
- private:
+  // Outcomes and scores of a few prompts: what the model computes, not what a cache holds.
   static std::string Answer();
+  static const std::string& clean_answer() { return answer_; }
+
+  // The server's page and its audit log agree; part of TearDown.
+  void ExpectCountsOfTheAuditLog();
+
+ private:
+  void ExpectNoText();
   static std::unique_ptr<Scenario> scenario_;
   static std::string lock_, summary_, verdict_, answer_;
   static int64_t records_;
   static absl::Duration clean_time_;
+  static double steps_;
   std::mt19937_64 random_;
 };
 
