@@ -5,7 +5,7 @@
 #   tests/run.sh --list          the longer tiers
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-tiers="real asan tsan faults fuzz planted50 peers"
+tiers="real asan tsan faults overload soak fuzz planted50 peers"
 case ${1:-} in
   "") tier="" ;;
   --list) echo "$tiers"; exit 0 ;;
