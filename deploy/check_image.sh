@@ -11,10 +11,10 @@ mkdir -p "$folder/data/model" "$folder/data/directions" "$folder/data/runs"
 chmod -R 0777 "$folder"
 failed=0
 say() { echo "$1: $2"; [ "$1" = ok ] || failed=1; }
-# As compose and Kubernetes start it: a uid that the image does not know, nothing writable but the data and /tmp, no capability, and no shell at all.
+# As compose and Kubernetes start it, but with no network at all: a uid that the image does not know, nothing writable but the data and /tmp, no capability, and no shell at all.
 run() {
   # shellcheck disable=SC2086
-  timeout 300 $engine run --rm --no-healthcheck --read-only --cap-drop all --security-opt no-new-privileges --user 12345:12345 --tmpfs /tmp:mode=1777 ${RUN_FLAGS:-} \
+  timeout 300 $engine run --rm --network none --no-healthcheck --read-only --cap-drop all --security-opt no-new-privileges --user 12345:12345 --tmpfs /tmp:mode=1777 ${RUN_FLAGS:-} \
     -v /dev/null:/usr/bin/dash:ro -v /dev/null:/usr/bin/bash:ro -v "$folder/data:/data" "$@"
 }
 
@@ -42,7 +42,7 @@ esac
 # The whole of the example, one command a container, nothing but loopback inside: the model, the server with lock and run in its own network space.
 run "$image" steer-planted --variant default --seed 0 --out /data/model/planted-default && say ok "steer-planted" || say FAIL "steer-planted"
 name=steer-check-$$
-run --name $name --network none "$image" steerd --model /data/model/planted-default --dtype float32 --store /data/directions >"$folder/steerd.log" 2>&1 &
+run --name $name "$image" steerd --model /data/model/planted-default --dtype float32 --store /data/directions >"$folder/steerd.log" 2>&1 &
 server=$!
 inside() { timeout 600 $engine exec $name "$@"; }
 n=0

@@ -17,10 +17,10 @@
 
 namespace steer {
 
-class Call {
+class EngineCall {
  public:
-  explicit Call(std::shared_ptr<CallControl> control) : control_(std::move(control)) {}
-  virtual ~Call() = default;
+  explicit EngineCall(std::shared_ptr<CallControl> control) : control_(std::move(control)) {}
+  virtual ~EngineCall() = default;
   const CallControl& control() const { return *control_; }
   // A step has run for it.
   void Started() { control_->started.store(true, std::memory_order_relaxed); }

@@ -25,7 +25,7 @@ absl::Status Mismatch() {
 
 CanaryCall::CanaryCall(int64_t vocabulary, CanaryReference* reference,
                        std::function<void(const absl::Status&)> done)
-    : Call(std::make_shared<CallControl>()), reference_(reference), done_(std::move(done)) {
+    : EngineCall(std::make_shared<CallControl>()), reference_(reference), done_(std::move(done)) {
   for (int i = 0; i < kPromptTokens; ++i) {
     ids_.push_back(static_cast<int32_t>((vocabulary / kPromptTokens * i + i) % vocabulary));
   }

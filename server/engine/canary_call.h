@@ -19,7 +19,7 @@ struct CanaryReference {
   std::vector<int32_t> generated;  // of two steps
 };
 
-class CanaryCall : public Call {
+class CanaryCall : public EngineCall {
  public:
   // `reference` outlives the call, which fills it if it is empty. `done` is called once with OK,
   // CANARY_NON_FINITE, CANARY_MISMATCH or what made the engine drop the call. Failpoint

@@ -41,7 +41,7 @@ void EngineLoop::Stop() {
   stopping_ = true;
 }
 
-absl::Status EngineLoop::Enqueue(std::shared_ptr<Call> call) {
+absl::Status EngineLoop::Enqueue(std::shared_ptr<EngineCall> call) {
   absl::MutexLock lock(&mutex_);
   if (stopping_) return health_.ok() ? Stopping() : health_;
   incoming_.push_back(std::move(call));
@@ -133,7 +133,7 @@ bool EngineLoop::TakeIncoming() {
   return !stopping_;
 }
 
-void EngineLoop::EndCall(std::shared_ptr<Call> call, const absl::Status& status) {
+void EngineLoop::EndCall(std::shared_ptr<EngineCall> call, const absl::Status& status) {
   for (const auto& row : scheduler_.RemoveCall(call.get())) Drop(*row, FinishOf(status));
   if (absl::StartsWith(ReasonOf(status), "NON_FINITE")) observer_->OnNonFinite(ReasonOf(status));
   call->Fail(status);
@@ -142,7 +142,8 @@ void EngineLoop::EndCall(std::shared_ptr<Call> call, const absl::Status& status)
 // Ends calls that were cancelled, are past their deadline, failed in the last step, or are
 // complete.
 void EngineLoop::EndCalls() {
-  std::vector<std::shared_ptr<Call>> calls(scheduler_.calls().begin(), scheduler_.calls().end());
+  std::vector<std::shared_ptr<EngineCall>> calls(scheduler_.calls().begin(),
+                                                 scheduler_.calls().end());
   for (auto& call : calls) {
     auto failure = failures_.find(call.get());
     if (failure != failures_.end()) {
@@ -227,7 +228,7 @@ absl::StatusOr<bool> EngineLoop::ReadLogits(Row& row, absl::Span<const float> lo
 }
 
 void EngineLoop::TellCalls(const std::vector<Row*>& rows, absl::Time began) {
-  std::map<Call*, std::vector<Row*>> by_call;
+  std::map<EngineCall*, std::vector<Row*>> by_call;
   for (Row* row : rows) by_call[row->call].push_back(row);
   for (auto& [call, own] : by_call) {
     if (!call->started() && own.front()->counted) {

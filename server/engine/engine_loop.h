@@ -36,7 +36,7 @@ class EngineLoop {
              std::function<void(const absl::Status&)> on_fatal);
 
   // Any thread. UNAVAILABLE (STOPPING) once Stop was called.
-  absl::Status Enqueue(std::shared_ptr<Call> call);
+  absl::Status Enqueue(std::shared_ptr<EngineCall> call);
   // Any thread. Run ends after its step, and every call with UNAVAILABLE (STOPPING).
   void Stop();
   // Any thread. When the loop last came round, or was made.
@@ -65,14 +65,14 @@ class EngineLoop {
   void AddCanary();
   void OnCanary(const absl::Status& status);
   bool TakeIncoming();
-  void EndCall(std::shared_ptr<Call> call, const absl::Status& status);
+  void EndCall(std::shared_ptr<EngineCall> call, const absl::Status& status);
   void EndCalls();
   bool RunStep();
   absl::StatusOr<bool> ReadLogits(Row& row, absl::Span<const float> logits);
   void TellCalls(const std::vector<Row*>& rows, absl::Time began);
   void EndRow(Row* row);
   void Drop(const Row& row, RowFinish why);
-  void Fail(Call* call, const absl::Status& status) { failures_.emplace(call, status); }
+  void Fail(EngineCall* call, const absl::Status& status) { failures_.emplace(call, status); }
 
   Stepper* const stepper_;
   const SchedulerShape shape_;
@@ -85,7 +85,7 @@ class EngineLoop {
   mutable absl::Mutex mutex_;
   absl::Status health_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<std::shared_ptr<Call>> incoming_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<EngineCall>> incoming_ ABSL_GUARDED_BY(mutex_);
   // Run's thread only.
   Scheduler scheduler_;
   bool idle_ = true;
@@ -93,8 +93,8 @@ class EngineLoop {
   bool canary_runs_ = false;
   absl::Time last_canary_ = absl::Now();
   absl::Time last_work_ = absl::Now();  // a step that was not a canary's alone, or a canary's end
-  std::map<Call*, absl::Status> failures_;  // of the last step
-  absl::Status fatal_;                      // the device is gone
+  std::map<EngineCall*, absl::Status> failures_;  // of the last step
+  absl::Status fatal_;                            // the device is gone
 };
 
 }  // namespace steer

@@ -22,7 +22,7 @@ std::vector<int> EvaluateCall::ReferencePrompts(const EvaluateJob& job) {
 EvaluateCall::EvaluateCall(EvaluateJob job, std::shared_ptr<CallControl> control,
                            std::shared_ptr<EvaluateSink> sink, const ModelFacts& facts,
                            std::shared_ptr<const Tokenizer> tokenizer, EngineObserver* observer)
-    : Call(std::move(control)),
+    : EngineCall(std::move(control)),
       job_(std::move(job)),
       sink_(std::move(sink)),
       facts_(facts),

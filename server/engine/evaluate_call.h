@@ -12,7 +12,7 @@
 
 namespace steer {
 
-class EvaluateCall : public Call {
+class EvaluateCall : public EngineCall {
  public:
   // `observer` may be null.
   EvaluateCall(EvaluateJob job, std::shared_ptr<CallControl> control,

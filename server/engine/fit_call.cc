@@ -29,7 +29,7 @@ std::string FitCall::SetId(const FitJob& job, const ModelFacts& facts) {
 
 FitCall::FitCall(FitJob job, std::shared_ptr<CallControl> control, std::shared_ptr<FitSink> sink,
                  const ModelFacts& facts, DirectionStore* store, EngineObserver* observer)
-    : Call(std::move(control)),
+    : EngineCall(std::move(control)),
       job_(std::move(job)),
       sink_(std::move(sink)),
       facts_(facts),

@@ -14,7 +14,7 @@
 namespace steer {
 
 // Failpoint "engine.nan_state": a prompt's last state is not finite.
-class FitCall : public Call {
+class FitCall : public EngineCall {
  public:
   // `observer` outlives the call.
   FitCall(FitJob job, std::shared_ptr<CallControl> control, std::shared_ptr<FitSink> sink,

@@ -66,10 +66,9 @@ absl::StatusOr<PreparedPrompt> Frontend::Prepare(const std::string& user,
     }
   }
   if (static_cast<int64_t>(prompt.ids.size()) > max_context_tokens_) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("has ", prompt.ids.size(), " tokens after templating; at most ",
-                     max_context_tokens_,
-                     " fit (--max-context-tokens, and never more than the model's own)"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "has ", prompt.ids.size(), " tokens after templating; at most ", max_context_tokens_,
+        " fit (--max-context-tokens, and never more than the model's own)"));
   }
   return prompt;
 }

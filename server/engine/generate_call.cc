@@ -10,7 +10,7 @@ namespace steer {
 GenerateCall::GenerateCall(GenerateJob job, std::shared_ptr<CallControl> control,
                            std::shared_ptr<GenerateSink> sink, const ModelFacts& facts,
                            std::shared_ptr<const Tokenizer> tokenizer)
-    : Call(std::move(control)),
+    : EngineCall(std::move(control)),
       job_(std::move(job)),
       sink_(std::move(sink)),
       facts_(facts),

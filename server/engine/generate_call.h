@@ -9,7 +9,7 @@
 
 namespace steer {
 
-class GenerateCall : public Call {
+class GenerateCall : public EngineCall {
  public:
   GenerateCall(GenerateJob job, std::shared_ptr<CallControl> control,
                std::shared_ptr<GenerateSink> sink, const ModelFacts& facts,

@@ -14,7 +14,7 @@
 
 namespace steer {
 
-class Call;
+class EngineCall;
 
 // See TimeRows.
 struct RowTimes {
@@ -25,7 +25,7 @@ struct RowTimes {
 };
 
 struct Row {
-  Call* call = nullptr;
+  EngineCall* call = nullptr;
   RowKind kind = RowKind::kEvaluate;
   int arm = -1;     // Evaluate: index of the arm, -1 for a reference row
   int prompt = -1;  // index into the call's prompts

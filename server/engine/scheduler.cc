@@ -20,9 +20,9 @@ Scheduler::Scheduler(SchedulerShape shape)
       slots_(shape.kv_tokens - shape.generate_kv_tokens),
       generate_slots_(shape.generate_kv_tokens) {}
 
-void Scheduler::AddCall(std::shared_ptr<Call> call) { calls_.push_back(std::move(call)); }
+void Scheduler::AddCall(std::shared_ptr<EngineCall> call) { calls_.push_back(std::move(call)); }
 
-std::vector<std::unique_ptr<Row>> Scheduler::RemoveCall(Call* call) {
+std::vector<std::unique_ptr<Row>> Scheduler::RemoveCall(EngineCall* call) {
   std::vector<std::unique_ptr<Row>> dropped;
   auto drop = [&](std::list<std::unique_ptr<Row>>& rows) {
     for (auto it = rows.begin(); it != rows.end();) {
@@ -39,14 +39,14 @@ std::vector<std::unique_ptr<Row>> Scheduler::RemoveCall(Call* call) {
   drop(decoding_);
   if (waiting_ != nullptr && waiting_->call == call) waiting_.reset();
   waiting_generate_.erase(call);
-  calls_.remove_if([&](const std::shared_ptr<Call>& c) { return c.get() == call; });
+  calls_.remove_if([&](const std::shared_ptr<EngineCall>& c) { return c.get() == call; });
   return dropped;
 }
 
 int64_t Scheduler::waiting() const {
   int64_t rows = waiting_ != nullptr ? 1 : 0;
   for (const auto& [call, row] : waiting_generate_) rows += row != nullptr ? 1 : 0;
-  for (const std::shared_ptr<Call>& call : calls_) rows += call->RowsLeft();
+  for (const std::shared_ptr<EngineCall>& call : calls_) rows += call->RowsLeft();
   return rows;
 }
 
@@ -89,7 +89,7 @@ Row* Scheduler::AdmitOne(bool generate_only) {
     if (Row* row = Admit(&waiting_)) return row;
   }
   for (size_t turn = 0; turn < calls_.size(); ++turn) {
-    Call* call = calls_.front().get();
+    EngineCall* call = calls_.front().get();
     calls_.splice(calls_.end(), calls_, calls_.begin());
     const bool generates = call->Generates();
     if (!generates && (generate_only || full)) continue;
@@ -184,7 +184,7 @@ std::unique_ptr<Row> Scheduler::Take(Row* row) {
   return nullptr;
 }
 
-bool Scheduler::HasRows(const Call* call) const {
+bool Scheduler::HasRows(const EngineCall* call) const {
   auto of_call = [&](const std::unique_ptr<Row>& row) { return row->call == call; };
   return std::any_of(prefilling_.begin(), prefilling_.end(), of_call) ||
          std::any_of(decoding_.begin(), decoding_.end(), of_call) ||

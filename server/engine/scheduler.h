@@ -40,10 +40,10 @@ class Scheduler {
  public:
   explicit Scheduler(SchedulerShape shape);
 
-  void AddCall(std::shared_ptr<Call> call);
-  const std::list<std::shared_ptr<Call>>& calls() const { return calls_; }
+  void AddCall(std::shared_ptr<EngineCall> call);
+  const std::list<std::shared_ptr<EngineCall>>& calls() const { return calls_; }
   // Drops a call and all of its rows; their slots are free at once. Returns the rows that ran.
-  std::vector<std::unique_ptr<Row>> RemoveCall(Call* call);
+  std::vector<std::unique_ptr<Row>> RemoveCall(EngineCall* call);
 
   // Prompt tokens for the next step, at most C. Empty if at least R rows are ready to decode and no
   // Generate row waits, a decode step is due, or nothing waits: then decode. A step is filled with as many rows as there are, so that rows are
@@ -57,7 +57,7 @@ class Scheduler {
   // Takes a row out and frees its slots.
   std::unique_ptr<Row> Take(Row* row);
   // True if a row of the call is running.
-  bool HasRows(const Call* call) const;
+  bool HasRows(const EngineCall* call) const;
 
   int64_t running() const { return static_cast<int64_t>(prefilling_.size() + decoding_.size()); }
   // Rows of its calls that have no slot yet.
@@ -77,9 +77,9 @@ class Scheduler {
   ExtentAllocator slots_;
   ExtentAllocator generate_slots_;  // behind slots_
   // The front call hands out the next row.
-  std::list<std::shared_ptr<Call>> calls_;
+  std::list<std::shared_ptr<EngineCall>> calls_;
   std::unique_ptr<Row> waiting_;  // handed out, but the arena was full
-  std::map<const Call*, std::unique_ptr<Row>> waiting_generate_;
+  std::map<const EngineCall*, std::unique_ptr<Row>> waiting_generate_;
   std::list<std::unique_ptr<Row>> prefilling_;
   std::list<std::unique_ptr<Row>> decoding_;
   int64_t prefill_steps_ = 0, decode_steps_ = 0;

@@ -8,10 +8,10 @@ namespace steer {
 namespace {
 
 // Hands out rows of given prompt lengths.
-class FakeCall : public Call {
+class FakeCall : public EngineCall {
  public:
   FakeCall(std::vector<int> lengths, int32_t new_tokens, RowKind kind = RowKind::kEvaluate)
-      : Call(std::make_shared<CallControl>()), new_tokens_(new_tokens), kind_(kind) {
+      : EngineCall(std::make_shared<CallControl>()), new_tokens_(new_tokens), kind_(kind) {
     for (int length : lengths) prompts_.emplace_back(length, 0);
   }
   bool Generates() const override { return kind_ == RowKind::kGenerate; }
@@ -139,7 +139,7 @@ class Busy : public testing::Test {
     scheduler_.AddCall(evaluate_);
     for (int i = 0; i < 100; ++i) Step(&scheduler_);
   }
-  static bool Has(const StepOf& step, const Call* call) {
+  static bool Has(const StepOf& step, const EngineCall* call) {
     for (const Row* row : step.rows) {
       if (row != nullptr && row->call == call) return true;
     }

@@ -20,10 +20,10 @@ namespace {
 constexpr double kTolerance = 2e-5;
 
 // Hands out one row for each case.
-class CaseCall : public Call {
+class CaseCall : public EngineCall {
  public:
   explicit CaseCall(const EditGolden& golden)
-      : Call(std::make_shared<CallControl>()), golden_(golden), prompt_(golden.prompt()) {
+      : EngineCall(std::make_shared<CallControl>()), golden_(golden), prompt_(golden.prompt()) {
     // The kept positions inside the prompt, counted from its end.
     for (int64_t position : golden.kept()) {
       const auto from_end = position - static_cast<int64_t>(prompt_.size());
