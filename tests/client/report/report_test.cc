@@ -47,6 +47,7 @@ class Report : public ::testing::Test {
     fit.plan_digest = lock_.digest;
     fit.seed = 4;
     fit.set_id = std::string(64, 'e');
+    fit.content_digest = std::string(64, 'f');
     fit.numeric_fingerprint = std::string(64, 'b');
     fit.layers = 3;
     for (int l = 0; l < 3; ++l)
