@@ -75,7 +75,9 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   }
 
   absl::optional<absl::Duration> retry = RetryDelayOf(status);
-  if (!retry && (code == grpc::UNAVAILABLE || code == grpc::RESOURCE_EXHAUSTED)) {
+  // A full store stays full until somebody deletes: a client must not wait for it.
+  const bool waiting_helps = ReasonOf(status) != "TOO_MANY_DIRECTIONS";
+  if (!retry && waiting_helps && (code == grpc::UNAVAILABLE || code == grpc::RESOURCE_EXHAUSTED)) {
     retry = kDefaultRetry;
   }
   if (retry) {
