@@ -7,20 +7,11 @@ ratio of tokens a second, and their median has a distribution-free 95 % interval
 Prints one line. With --limit, exit status 1 if the interval's lower end is above it.
 """
 import argparse
-import math
 import statistics
 import subprocess
 import sys
 
-
-def interval(values):
-    """Order statistics that hold the median with at least 95 %: lowest and highest index by the binomial distribution of signs."""
-    values, n = sorted(values), len(values)
-    below, k = 0.0, 0
-    while k < n // 2 and below + math.comb(n, k) / 2**n <= 0.025:
-        below += math.comb(n, k) / 2**n
-        k += 1
-    return (values[k - 1], values[n - k]) if k > 0 else (-math.inf, math.inf)
+from ratios import interval
 
 
 def main():
