@@ -157,9 +157,9 @@ class Builder {
 
   absl::Status AddFailures(uint64_t seed, bool fitted, std::vector<FailureRecord>* out) const {
     std::map<std::string, FailureRecord> last;
-    const std::string prefix = absl::StrCat("seed-", seed, "/");
-    for (const Record& record : log_.records()) {
-      if (KindOf(record) != "failure" || !absl::StartsWith(record.key, prefix)) continue;
+    const std::string prefix = SeedPrefix(seed);
+    for (const Record& record : log_.records(prefix)) {
+      if (KindOf(record) != "failure") continue;
       STEER_ASSIGN_OR_RETURN(FailureRecord failure, ParseFailure(record));
       bool of_fit = absl::StartsWith(failure.of, absl::StrCat(prefix, "fit/"));
       if (log_.Find(failure.of) != nullptr || (of_fit && fitted)) continue;  // superseded

@@ -179,7 +179,7 @@ absl::Status FleetMember::Restart(uint64_t seed) {
   restart.seed = seed;
   while (state_.log->Find(RestartKey(seed, restart.number)) != nullptr) ++restart.number;
   int64_t rows = 0;
-  for (const Record& record : state_.log->records()) {
+  for (const Record& record : state_.log->records(SeedPrefix(seed))) {
     if (KindOf(record) != "cell") continue;
     STEER_ASSIGN_OR_RETURN(CellRecord cell, ParseCell(record));
     if (cell.seed != seed) continue;

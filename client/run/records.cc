@@ -26,6 +26,7 @@ RefusalCount CellRecord::count() const {
   return count;
 }
 
+std::string SeedPrefix(uint64_t seed) { return absl::StrCat("seed-", seed, "/"); }
 std::string FitKey(uint64_t seed, absl::string_view numeric_fingerprint) {
   return absl::StrCat("seed-", seed, "/fit/", numeric_fingerprint.substr(0, 12));
 }
@@ -142,7 +143,7 @@ Record ToRecord(const RestartRecord& restart) {
                   {"number", restart.number},
                   {"numeric_fingerprint", restart.numeric_fingerprint},
                   {"cells", restart.cells},
-                  {kSupersedes, absl::StrCat("seed-", restart.seed, "/")}};
+                  {kSupersedes, SeedPrefix(restart.seed)}};
   return {RestartKey(restart.seed, restart.number), std::move(payload), Json::object()};
 }
 

@@ -133,6 +133,8 @@ struct RestartRecord {
 
 // "seed-0/fit/0123456789ab", "seed-0/test/ablate/harmful", "seed-0/selected", "<of>/failure-1",
 // "seed-0/restart-1".
+// What the keys of all records of a seed start with, and no others.
+std::string SeedPrefix(uint64_t seed);
 std::string FitKey(uint64_t seed, absl::string_view numeric_fingerprint);
 std::string CellKey(uint64_t seed, Stage stage, absl::string_view arm);
 std::string SelectionKey(uint64_t seed);

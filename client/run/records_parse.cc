@@ -251,8 +251,7 @@ absl::StatusOr<RestartRecord> ParseRestart(const Record& record) {
   reader.Int("number", &restart.number);
   restart.numeric_fingerprint = reader.String("numeric_fingerprint");
   reader.Int("cells", &restart.cells);
-  if (reader.String(kSupersedes) != absl::StrCat("seed-", restart.seed, "/"))
-    reader.Fail(kSupersedes);
+  if (reader.String(kSupersedes) != SeedPrefix(restart.seed)) reader.Fail(kSupersedes);
   if (!reader.status().ok()) return reader.status();
   return restart;
 }

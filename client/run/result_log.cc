@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -96,7 +97,7 @@ absl::StatusOr<LogContents> ReadResultLog(const std::string& path) {
     }
     at = end + 1;
   }
-  for (const Record& record : live.InOrder()) contents.records.push_back(record);
+  contents.records = std::move(live).TakeInOrder();
   contents.bytes = static_cast<int64_t>(at);
   contents.torn_bytes = static_cast<int64_t>(bytes.size() - at);
   return contents;
@@ -160,6 +161,27 @@ std::vector<std::reference_wrapper<const Record>> LiveRecords::InOrder() const {
   return records;
 }
 
+std::vector<Record> LiveRecords::TakeInOrder() && {
+  std::vector<Record> records;
+  for (Entry& entry : entries_) {
+    if (entry.live) records.push_back(std::move(entry.record));
+  }
+  return records;
+}
+
+std::vector<std::reference_wrapper<const Record>> LiveRecords::Under(
+    absl::string_view prefix) const {
+  std::vector<size_t> places;
+  for (auto it = by_key_.lower_bound(prefix);
+       it != by_key_.end() && absl::StartsWith(it->first, prefix); ++it) {
+    places.push_back(it->second);
+  }
+  std::sort(places.begin(), places.end());
+  std::vector<std::reference_wrapper<const Record>> records;
+  for (const size_t place : places) records.emplace_back(entries_[place].record);
+  return records;
+}
+
 const Record* ResultLog::Find(absl::string_view key) const {
   absl::MutexLock lock(&mutex_);
   return live_.Find(key);
@@ -168,6 +190,12 @@ const Record* ResultLog::Find(absl::string_view key) const {
 std::vector<std::reference_wrapper<const Record>> ResultLog::records() const {
   absl::MutexLock lock(&mutex_);
   return live_.InOrder();
+}
+
+std::vector<std::reference_wrapper<const Record>> ResultLog::records(
+    absl::string_view prefix) const {
+  absl::MutexLock lock(&mutex_);
+  return live_.Under(prefix);
 }
 
 absl::Status ResultLog::Append(Record record) {

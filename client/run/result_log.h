@@ -63,6 +63,10 @@ class LiveRecords {
   bool Add(Record record);
   // In the order added.
   std::vector<std::reference_wrapper<const Record>> InOrder() const;
+  // The same, moved out.
+  std::vector<Record> TakeInOrder() &&;
+  // Those whose key starts with `prefix`, in the order added; time grows with their number alone.
+  std::vector<std::reference_wrapper<const Record>> Under(absl::string_view prefix) const;
 
  private:
   struct Entry {
@@ -86,6 +90,8 @@ class ResultLog {
   const Record* Find(absl::string_view key) const;
   // As they stand now.
   std::vector<std::reference_wrapper<const Record>> records() const;
+  // Those whose key starts with `prefix`, "seed-3/" say: a log of many cells is not searched for each seed anew.
+  std::vector<std::reference_wrapper<const Record>> records(absl::string_view prefix) const;
   int64_t torn_bytes() const { return torn_bytes_; }
 
   // Writes and syncs. OK without writing if the key is there with an equal payload; DATA_LOSS

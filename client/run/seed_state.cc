@@ -7,7 +7,7 @@
 namespace steer {
 
 absl::StatusOr<std::string> MeasuredNumerics(const ResultLog& log, uint64_t seed) {
-  for (const Record& record : log.records()) {
+  for (const Record& record : log.records(SeedPrefix(seed))) {
     if (KindOf(record) != "cell") continue;
     STEER_ASSIGN_OR_RETURN(CellRecord cell, ParseCell(record));
     if (cell.seed == seed) return cell.numeric_fingerprint;
@@ -31,7 +31,7 @@ absl::Status CheckSeedNumerics(const ResultLog& log, uint64_t seed,
 absl::StatusOr<absl::optional<FitRecord>> FindFit(const ResultLog& log, uint64_t seed) {
   STEER_ASSIGN_OR_RETURN(std::string measured, MeasuredNumerics(log, seed));
   absl::optional<FitRecord> found;
-  for (const Record& record : log.records()) {
+  for (const Record& record : log.records(SeedPrefix(seed))) {
     if (KindOf(record) != "fit") continue;
     STEER_ASSIGN_OR_RETURN(FitRecord fit, ParseFit(record));
     if (fit.seed == seed && (measured.empty() || fit.numeric_fingerprint == measured))

@@ -125,6 +125,28 @@ TEST_F(Log, ARestartTakesBackWhatItsSeedHadAndNoOther) {
   EXPECT_NE(ReadAll(path()).find("\"value\":3"), std::string::npos);
 }
 
+TEST_F(Log, RecordsOfOneSeedAreThoseUnderItsPrefixInTheOrderWritten) {
+  auto log = *ResultLog::Open(path());
+  for (const char* key : {"seed-1/z", "seed-10/a", "seed-1/a", "seed-1", "seed-2/a", "seed-1/m"}) {
+    ASSERT_TRUE(log->Append(Make(key, 0)).ok());
+  }
+  const auto keys = [&](const std::string& prefix) {
+    std::string all;
+    for (const Record& record : log->records(prefix)) all += record.key + " ";
+    return all;
+  };
+  EXPECT_EQ(SeedPrefix(1), "seed-1/");
+  EXPECT_EQ(keys(SeedPrefix(1)), "seed-1/z seed-1/a seed-1/m ");
+  EXPECT_EQ(keys(SeedPrefix(3)), "");
+  EXPECT_EQ(keys("").size(),
+            std::string("seed-1/z seed-10/a seed-1/a seed-1 seed-2/a seed-1/m ").size());
+  // What a restart took back is under no prefix; the restart itself is.
+  ASSERT_TRUE(
+      log->Append({"seed-1/restart-1", {{"kind", "restart"}, {"supersedes", "seed-1/"}}}).ok());
+  ASSERT_TRUE(log->Append(Make("seed-1/a", 1)).ok());
+  EXPECT_EQ(keys(SeedPrefix(1)), "seed-1/restart-1 seed-1/a ");
+}
+
 TEST_F(Log, ARecordMayNotTakeBackWhatIsNotItsOwn) {
   for (const char* prefix : {"", "seed-2/", "seed-1", "seed-1/x/"}) {
     std::filesystem::remove(path());
