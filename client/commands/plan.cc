@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/register.h"
+#include "client/commands/trial.h"
 #include "client/plan/check.h"
 #include "client/plan/lock.h"
 #include "client/plan/plan.h"
@@ -27,6 +28,7 @@ struct PlanFlags {
   std::string output;
   bool offline = false;
   bool replace = false;
+  bool trial = false;
   uint64_t seed = 0;
 };
 
@@ -105,10 +107,15 @@ int Examine(const Context& context, const PlanFlags& flags, Examined* out) {
   out->data = *std::move(data);
   TokenCounts tokens;
   std::vector<ServerFacts> servers;
+  std::unique_ptr<Client> client;
+  if (flags.trial && ServersOf(context).size() > 1) {
+    Fail(context, absl::InvalidArgumentError("--trial times one server; name one with --server"),
+         Source::kInput);
+    return kExitUsage;
+  }
   if (!flags.offline) {
     absl::Status addresses = CheckServers(context);
     if (!addresses.ok()) return Fail(context, addresses, Source::kInput);
-    std::unique_ptr<Client> client;
     absl::Status asked = AskServers(context, &servers, &client);
     if (!asked.ok()) return Fail(context, asked, Source::kServer);
     out->facts = servers[0];
@@ -122,6 +129,12 @@ int Examine(const Context& context, const PlanFlags& flags, Examined* out) {
   if (!check.ok()) return Fail(context, check.status(), Source::kInput);
   out->check = *std::move(check);
   CheckSpread(context, out->plan, servers, &out->check);
+  if (flags.trial && out->check.violations.empty()) {
+    absl::StatusOr<Trial> trial = TryPlan(out->plan, out->data, servers[0], client.get());
+    if (!trial.ok()) return Fail(context, trial.status(), Source::kServer);
+    out->check.trial = *trial;
+    out->check.expected_seconds = ExpectedSeconds(*out->check.work, servers[0], *trial);
+  }
   return kExitOk;
 }
 
@@ -226,7 +239,13 @@ void RegisterPlan(CLI::App* app, Context* context) {
   CLI::App* check = plan->add_subcommand(
       "check", "Report data, near twins, class differences, limits and time; no prompt text");
   check->add_option("PLAN", flags->path, "YAML plan")->required();
-  check->add_flag("--offline", flags->offline, "Ask no server: no limits, tokens or time");
+  CLI::Option* offline =
+      check->add_flag("--offline", flags->offline, "Ask no server: no limits, tokens or time");
+  check
+      ->add_flag(
+          "--trial", flags->trial,
+          "Evaluate some training prompts, so that the time is one to expect and not a bound")
+      ->excludes(offline);
   data_root(check);
   act(check, Check);
 

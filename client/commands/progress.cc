@@ -47,7 +47,8 @@ Progress::Progress(const Context& context)
     : context_(context),
       terminal_(!context.quiet && InteractiveTerminal()),
       start_(Clock::now()),
-      shown_(Clock::now()) {}
+      shown_(Clock::now()),
+      summed_up_(Clock::now()) {}
 
 Progress::~Progress() { Finish(); }
 
@@ -117,8 +118,8 @@ void Progress::Renew() {
     return;
   }
   absl::StrAppend(&text, rows, time);
-  if (Since(shown_) >= 10) {
-    shown_ = Clock::now();
+  if (Since(summed_up_) >= 10) {
+    summed_up_ = Clock::now();
     Say(context_, text);
   }
 }

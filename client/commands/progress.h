@@ -62,6 +62,8 @@ class Progress : public RunObserver {
   const bool terminal_;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point shown_;
+  // Where there is no terminal: when the last line said how far the run is. Lines about cells do not put it off.
+  std::chrono::steady_clock::time_point summed_up_;
   std::map<uint64_t, Lane> lanes_;       // by seed
   std::set<std::string> numerics_seen_;  // of servers
   int64_t cells_ = 0, rows_ = 0, done_cells_ = 0, done_rows_ = 0, failed_cells_ = 0;

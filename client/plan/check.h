@@ -32,9 +32,11 @@ struct PlanCheck {
   std::vector<NearTwin> twins;  // every seed
   std::vector<Violation>
       violations;  // of CheckAgainstServer and context length; the plan cannot be frozen
-  std::vector<std::string> warnings;  // worth a look, one sentence each
-  double mean_tokens = 0;             // of a templated prompt; 0 if tokens are not known
-  absl::optional<WorkEstimate> work;  // with facts
+  std::vector<std::string> warnings;        // worth a look, one sentence each
+  double mean_tokens = 0;                   // of a templated prompt; 0 if tokens are not known
+  absl::optional<WorkEstimate> work;        // with facts
+  absl::optional<Trial> trial;              // if one was asked for
+  absl::optional<double> expected_seconds;  // by the trial
   // With several servers: how many, and the time on all of them, if they measured their rates.
   int servers = 1;
   absl::optional<double> spread_seconds;

@@ -106,6 +106,11 @@ std::string RenderPlanCheck(const Plan& plan, const PlanCheck& check) {
                     check.work->timed ? SecondsText(check.work->seconds)
                                       : "unknown: the server measured no rates",
                     "\n");
+    if (check.trial && check.expected_seconds) {
+      absl::StrAppend(&text, "about       ", SecondsText(*check.expected_seconds),
+                      ", by a trial of ", check.trial->rows, " training prompts that took ",
+                      SecondsText(check.trial->seconds), "\n");
+    }
     if (check.spread_seconds) {
       absl::StrAppend(&text, "  on ", check.servers,
                       " servers, each seed whole on one: ", SecondsText(*check.spread_seconds),
@@ -154,6 +159,10 @@ Json PlanCheckJson(const PlanCheck& check) {
     }
     json["work"] = {
         {"stages", stages}, {"seconds", check.work->seconds}, {"timed", check.work->timed}};
+    if (check.trial && check.expected_seconds) {
+      json["work"]["trial"] = {{"rows", check.trial->rows}, {"seconds", check.trial->seconds}};
+      json["work"]["expected_seconds"] = *check.expected_seconds;
+    }
     if (check.servers > 1) {
       json["work"]["servers"] = check.servers;
       json["work"]["spread_seconds"] = check.spread_seconds ? Json(*check.spread_seconds) : Json();

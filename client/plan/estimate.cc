@@ -38,6 +38,19 @@ WorkEstimate EstimateWork(const Plan& plan, const ServerFacts& facts, double mea
   return work;
 }
 
+absl::optional<double> ExpectedSeconds(const WorkEstimate& work, const ServerFacts& facts,
+                                       const Trial& trial) {
+  if (trial.rows <= 0 || facts.prefill_tokens_per_second <= 0) return absl::nullopt;
+  double seconds = 0;
+  for (const StageEstimate& stage : work.stages) {
+    seconds +=
+        stage.decode_steps > 0
+            ? static_cast<double>(stage.rows) * trial.seconds / static_cast<double>(trial.rows)
+            : static_cast<double>(stage.prompt_tokens) / facts.prefill_tokens_per_second;
+  }
+  return seconds;
+}
+
 absl::optional<double> SpreadSeconds(const std::vector<WorkEstimate>& on_each, int64_t seeds) {
   std::vector<double> free_at(on_each.size());
   double end = 0;

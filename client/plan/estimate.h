@@ -26,6 +26,17 @@ struct WorkEstimate {
   bool timed = false;  // rates were there
 };
 
+// Rows of the plan's own that a server evaluated, and how long they took.
+struct Trial {
+  int64_t rows = 0;
+  double seconds = 0;
+};
+
+// What the work will take, by a trial: rows that decode at the trial's pace, prompts that are only read at the
+// measured rate. Not a bound. Unset where the trial has no row, or no rate was measured.
+absl::optional<double> ExpectedSeconds(const WorkEstimate& work, const ServerFacts& facts,
+                                       const Trial& trial);
+
 // `mean_tokens`: of a templated prompt. facts.layers > 0 and facts.decode_rows > 0 are needed for
 // rows and steps; with R unknown, R = 1.
 WorkEstimate EstimateWork(const Plan& plan, const ServerFacts& facts, double mean_tokens);

@@ -42,6 +42,14 @@ TEST_F(Commands, PlanCheckAndFreeze) {
   EXPECT_EQ(check.exit_code, kExitOk) << check.err;
   ProcessResult json = Call({"plan", "check", folder_ / "plan.yaml", "--json"});
   EXPECT_TRUE(ParseJson(json.out).ok()) << json.out;
+  EXPECT_FALSE((*ParseJson(json.out))["work"].contains("expected_seconds"));
+  ProcessResult tried = Call({"plan", "check", folder_ / "plan.yaml", "--trial", "--json"});
+  ASSERT_TRUE(ParseJson(tried.out).ok()) << tried.err;
+  EXPECT_GT((*ParseJson(tried.out))["work"]["trial"]["rows"], 0);
+  EXPECT_GT((*ParseJson(tried.out))["work"]["expected_seconds"], 0);
+  EXPECT_EQ(RunSteerctl({"plan", "check", folder_ / "plan.yaml", "--trial", "--server", "a:1,b:1"})
+                .exit_code,
+            kExitUsage);
   EXPECT_EQ(RunSteerctl({"plan", "check", folder_ / "plan.yaml", "--offline"}).exit_code, kExitOk);
   ProcessResult freeze = Call({"plan", "freeze", folder_ / "plan.yaml"});
   EXPECT_EQ(freeze.exit_code, kExitOk) << freeze.err;

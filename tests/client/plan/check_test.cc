@@ -121,6 +121,38 @@ TEST(Estimate, CountsRowsStepsAndSeconds) {
   EXPECT_EQ(EstimateWork(plan, facts, 25).seconds, 0);
 }
 
+TEST(Estimate, ATrialGivesThePaceOfRowsThatDecode) {
+  Plan plan;
+  plan.sizes = {64, 16, 32};
+  plan.seeds = {0, 1};
+  plan.max_new_tokens = 32;
+  ServerFacts facts = ToyFacts();
+  facts.layers = 30;
+  facts.decode_rows = 32;
+  const WorkEstimate work = EstimateWork(plan, facts, 25);
+  // 1920 and 384 rows of 0.05 s; 256 prompts of 25 tokens at 1000 a second.
+  EXPECT_DOUBLE_EQ(*ExpectedSeconds(work, facts, {40, 2}), 2304 * 0.05 + 6.4);
+  EXPECT_FALSE(ExpectedSeconds(work, facts, {0, 2}).has_value());
+  facts.prefill_tokens_per_second = 0;
+  EXPECT_FALSE(ExpectedSeconds(work, facts, {40, 2}).has_value());
+}
+
+TEST_F(CheckTest, AnExpectedTimeStandsBesideTheBound) {
+  const Plan plan = SmallPlan();
+  const PlanData data = Data(plan);
+  const ServerFacts facts = ToyFacts();
+  auto check = CheckPlan(plan, data, &facts, {});
+  ASSERT_TRUE(check.ok());
+  EXPECT_THAT(RenderPlanCheck(plan, *check), Not(HasSubstr("by a trial")));
+  EXPECT_FALSE(PlanCheckJson(*check)["work"].contains("expected_seconds"));
+  check->trial = Trial{40, 2.5};
+  check->expected_seconds = 12.5;
+  EXPECT_THAT(RenderPlanCheck(plan, *check),
+              HasSubstr("by a trial of 40 training prompts that took 2.5 s"));
+  EXPECT_EQ(PlanCheckJson(*check)["work"]["expected_seconds"], 12.5);
+  EXPECT_EQ(PlanCheckJson(*check)["work"]["trial"]["rows"], 40);
+}
+
 TEST(Estimate, SpreadsWholeSeedsOverServers) {
   WorkEstimate fast, slow;
   fast.timed = slow.timed = true;
