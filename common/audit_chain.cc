@@ -1,5 +1,8 @@
 #include "common/audit_chain.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include <fstream>
 
 #include "absl/strings/match.h"
@@ -30,7 +33,7 @@ class Verifier {
     std::ifstream in(file, std::ios::binary);
     if (!in) {
       return MakeError(absl::StatusCode::kNotFound, "AUDIT_LOG_MISSING",
-                       absl::StrCat("cannot read the audit log '", file, "'"));
+                       absl::StrCat("cannot read the audit log '", file, "': ", strerror(errno)));
     }
     std::string line;
     while (std::getline(in, line)) {

@@ -27,7 +27,7 @@ case $user in "" | 0 | root) say FAIL "user '$user'" ;; *) say ok "user $user" ;
 ! run "$image" sh -c true 2>/dev/null && say ok "the check takes the shells away" || say FAIL "a shell is still there"
 
 # What the loader finds (ldd is a shell script, so the loader itself is asked), against what lies in lib/: nothing missing, nothing idle.
-for program in steerd steerctl steer-planted; do
+for program in steerd steerd-serve steerctl steer-planted; do
   run "$image" /lib64/ld-linux-x86-64.so.2 --list /opt/steer/bin/$program
 done > "$folder/loaded"
 ! grep 'not found' "$folder/loaded" && say ok "every linked library is found" || say FAIL "libraries are missing"

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "CLI/CLI.hpp"
+#include "common/usage_message.h"
 
 #ifndef STEER_VERSION
 #error "STEER_VERSION comes from CMake"
@@ -180,6 +181,11 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
   AddModelFlags(&app, &flags);
   AddServiceFlags(&app, &flags, &raw);
   AddListenFlags(&app, &flags, &raw);
+  app.failure_message([](const CLI::App* a, const CLI::Error& error) {
+    std::vector<std::string> known;
+    for (const CLI::Option* option : a->get_options()) known.push_back(option->get_name());
+    return UsageMessage("steerd", error.what(), a->remaining_for_passthrough(true), known);
+  });
   try {
     app.parse(argc, argv);
     if (!flags.healthcheck && flags.model.empty()) {

@@ -1,11 +1,14 @@
 #include "server/process.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "common/json.h"
 
@@ -65,6 +68,15 @@ int SignalWatch::Wait() {
 void SignalWatch::Interrupt() {
   absl::MutexLock lock(&mutex_);
   interrupted_ = true;
+}
+
+absl::Status CheckPortFile(const std::string& path) {
+  if (path.empty()) return absl::OkStatus();
+  std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (folder.empty()) folder = ".";
+  if (access(folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno,
+                             absl::StrCat("--port-file: cannot make a file in ", folder.string()));
 }
 
 absl::Status WritePortFile(const std::string& path, int grpc_port, int metrics_port) {

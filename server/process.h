@@ -37,6 +37,9 @@ class SignalWatch {
   bool interrupted_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
+// Whether a file may be made there, so that a start fails before a model is loaded. An empty path is none.
+absl::Status CheckPortFile(const std::string& path);
+
 // {"grpc_port": ..., "metrics_port": ..., "pid": ...}, atomically. Ports are 0 where there is none.
 absl::Status WritePortFile(const std::string& path, int grpc_port, int metrics_port);
 

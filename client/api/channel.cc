@@ -87,7 +87,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions&
                      absl::StrCat("--token-file: the token would reach ", options.server,
                                   " in plain text; give --tls or --tls-ca as well"));
   }
-  STEER_ASSIGN_OR_RETURN(const std::string token, ReadTokenFile(options.token_file));
+  const absl::StatusOr<std::string> read = ReadTokenFile(options.token_file);
+  if (!read.ok()) return Annotate(read.status(), "--token-file");
+  const std::string& token = *read;
   return ChannelWithToken(options.server, credentials, arguments, token);
 }
 

@@ -6,8 +6,13 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "client/commands/register.h"
+#include "common/usage_message.h"
 
 namespace steer {
 namespace {
@@ -22,11 +27,31 @@ constexpr char kFooter[] =
     "never written, but for what `generate` and `tokenize` print and `plan splits --output` is "
     "asked to write.";
 
+// Of the command that was named and of those above it.
+std::vector<std::string> KnownWords(const CLI::App* app) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app->get_options()) known.push_back(option->get_name());
+  const std::vector<CLI::App*> chosen = app->get_subcommands();
+  for (const CLI::App* command : app->get_subcommands(std::function<bool(const CLI::App*)>())) {
+    if (chosen.empty()) known.push_back(command->get_name());
+  }
+  for (const CLI::App* command : chosen) {
+    for (std::string& word : KnownWords(command)) known.push_back(std::move(word));
+  }
+  return known;
+}
+
+std::string Mistake(const CLI::App* app, const CLI::Error& error) {
+  return UsageMessage("steerctl", error.what(), app->remaining_for_passthrough(true),
+                      KnownWords(app));
+}
+
 int Parse(int argc, char** argv) {
   Context context;
   CLI::App app("steerctl: pre-registered steering experiments against steerd", "steerctl");
   app.footer(kFooter);
   app.require_subcommand(1);
+  app.failure_message(Mistake);
   app.set_version_flag("--version", STEER_VERSION);
   app.add_flag("-q,--quiet", context.quiet, "No progress or notes; errors only");
   app.add_flag("--no-color", context.no_color, "No colours, as with NO_COLOR");

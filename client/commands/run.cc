@@ -126,8 +126,11 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
     telemetry->Finish();
     int code = Fail(context, ran, Source::kServer);
     if (!ended.ok() && code != kExitDisk) Fail(context, ended, Source::kInput);
-    Say(context, absl::StrCat("what is measured is safe in ", output,
-                              "; the same command goes on from there"));
+    // Of a mistake in what was given, the error has said what to change.
+    if (code != kExitInput && code != kExitUsage) {
+      Say(context, absl::StrCat("what is measured is safe in ", output,
+                                "; the same command goes on from there"));
+    }
     return code;
   }
   absl::StatusOr<Outputs> outputs = WriteOutputs(lock, *log, folder.paths());

@@ -119,7 +119,7 @@ absl::Status TakeCsv(const PromptSource& source, absl::string_view bytes, Collec
 absl::Status TakeJsonRecord(const PromptSource& source, const Json& record, Collector* collector) {
   if (source.field.empty()) {
     if (!record.is_string()) {
-      return absl::InvalidArgumentError("not a string; name the prompt's key for objects");
+      return absl::InvalidArgumentError("not a string; where lines are objects, name the key that holds the prompt");
     }
   } else if (!record.is_object()) {
     return absl::InvalidArgumentError(
@@ -221,8 +221,8 @@ absl::StatusOr<PromptFile> ReadPromptFile(const PromptSource& source,
   if (absl::IsNotFound(bytes.status())) {
     return absl::NotFoundError(
         absl::StrCat(path,
-                     ": no such file; --data-root names the folder that the plan's "
-                     "data files are relative to"));
+                     ": no such file; --data-root names the folder that data files are relative "
+                     "to"));
   }
   if (!bytes.ok()) return bytes.status();
   return ParsePrompts(source, *bytes, path);

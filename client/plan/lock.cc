@@ -147,6 +147,12 @@ absl::StatusOr<Lock> ParseLock(absl::string_view text, absl::string_view name) {
 
 absl::StatusOr<Lock> LoadLock(const std::string& path) {
   STEER_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxLockBytes));
+  // A lock is JSON and begins so; what people give instead is the plan that it is made from.
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string::npos || text[begin] != '{') {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": is no lock; `steerctl plan freeze PLAN --output LOCK` makes one from a plan"));
+  }
   return ParseLock(text, path);
 }
 

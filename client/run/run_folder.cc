@@ -106,7 +106,7 @@ absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Take(const std::string& fo
 absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Open(const std::string& folder,
                                                            const Lock& lock) {
   absl::Status made = MakeFolders(folder);
-  if (!made.ok()) return DiskError(made, "cannot make the run folder");
+  if (!made.ok()) return DiskError(made, "cannot make the run folder (--output names another)");
   STEER_ASSIGN_OR_RETURN(std::unique_ptr<RunFolder> taken, Take(folder));
   bool others = false;
   STEER_RETURN_IF_ERROR(Tidy(folder, &others));

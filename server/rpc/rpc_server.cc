@@ -14,6 +14,7 @@
 #include "grpcpp/impl/server_builder_plugin.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "server/rpc/listen_check.h"
 #include "server/rpc/replays.h"
 #include "server/rpc/service.h"
 #include "spdlog/spdlog.h"
@@ -84,6 +85,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
         absl::StatusCode::kInvalidArgument, "BAD_FLAG",
         "--reflection: cannot be asked for a token; leave it out beside --tokens-file");
   }
+  STEER_RETURN_IF_ERROR(CheckCanListen(options.listen.address));
   // Process-wide switches of gRPC, read by BuildAndStart.
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -107,9 +109,8 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
   if (server->server_ == nullptr || server->port_ <= 0) {
     server->server_ = nullptr;
     return MakeError(absl::StatusCode::kUnavailable, "ADDRESS_UNAVAILABLE",
-                     absl::StrCat("cannot listen on '", server->options_.listen.address,
-                                  "': the port is in use, the address is not of this machine, or a "
-                                  "TLS file is damaged"));
+                     absl::StrCat("--listen: cannot listen on '", server->options_.listen.address,
+                                  "': another program was faster, or a TLS file is damaged"));
   }
   if (unix_socket) server->port_ = 0;
   // gRPC's health service starts as SERVING.

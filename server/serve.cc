@@ -1,6 +1,7 @@
-// steerd. Start order: signals, logs, the model's folder, metrics, socket (health NOT_SERVING), store, model, serving.
+// steerd-serve: the server, which steerd becomes (steerd.cc). Start order: signals, logs, the model's folder, metrics, socket (health NOT_SERVING), store, model, serving.
 // Stop order: health off, drain, server, engine, metrics. Exit codes: 0 after a drain, 64 for a mistake on the
 // command line, 1 for a start that failed, 70 for a device that failed for good or a step that never ended, 128 + n for a second signal.
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,14 +17,12 @@
 #include "common/files.h"
 #include "common/metrics/metrics_server.h"
 #include "common/status_macros.h"
-#include "grpcpp/create_channel.h"
 #include "prometheus/registry.h"
 #include "server/build_words.h"
 #include "server/engine/cuda_runtime.h"
 #include "server/engine/engine.h"
 #include "server/flags.h"
 #include "server/process.h"
-#include "server/rpc/health_probe.h"
 #include "server/rpc/rpc_server.h"
 #include "server/rpc/service.h"
 #include "server/telemetry/audit_log.h"
@@ -36,12 +35,6 @@
 
 namespace steer {
 namespace {
-
-absl::Status Healthcheck(const SteerdFlags& flags) {
-  STEER_ASSIGN_OR_RETURN(auto credentials, MakeProbeCredentials(flags.rpc.listen));
-  return ProbeHealth(grpc::CreateChannel(flags.rpc.listen.address, credentials), "",
-                     absl::Seconds(5));
-}
 
 absl::Status LoadDevice(const SteerdFlags& flags) {
   if (flags.engine.device != "cuda") return absl::OkStatus();
@@ -107,6 +100,7 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadModel(const SteerdFlags& flags,
 
 absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   // First: what people mistype most ends before anything is made or bound.
+  STEER_RETURN_IF_ERROR(CheckPortFile(flags.port_file));
   STEER_ASSIGN_OR_RETURN(const ModelLocation location,
                          LocateModel(flags.model, flags.revision, HubCacheFolder()));
   Metrics metrics(kServiceName, ServiceMethods(), ThisBuild());
@@ -122,7 +116,7 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
                            }));
     spdlog::info("audit log {}: head {}", flags.audit_log, audit->head());
   }
-  STEER_RETURN_IF_ERROR(MakeFolders(flags.store));
+  STEER_RETURN_IF_ERROR(Annotate(MakeFolders(flags.store), "--store"));
   std::vector<std::string> warnings;
   STEER_ASSIGN_OR_RETURN(const std::unique_ptr<DirectionStore> store,
                          DirectionStore::Open(flags.store, &warnings));
@@ -179,18 +173,14 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
 
 int main(int argc, char** argv) {
   steer::EnsurePassiveOpenMp(argv);
-  steer::ForbidCoreDumps();  // after the program has started itself anew through /proc
+  steer::ForbidCoreDumps();      // after the program has started itself anew through /proc
+  prctl(PR_SET_NAME, "steerd");  // what people look for
   const steer::ParsedFlags parsed = steer::ParseFlags(argc, argv);
   if (parsed.exit_code) return *parsed.exit_code;
-  absl::Status status;
-  if (parsed.flags.healthcheck) {
-    status = steer::Healthcheck(parsed.flags);
-  } else {
-    // Leaked: its thread waits for signals until the process is gone.
-    auto* signals = new steer::SignalWatch;
-    spdlog::set_default_logger(spdlog::stderr_color_mt("steerd"));
-    status = steer::Serve(parsed.flags, signals);
-  }
+  // Leaked: its thread waits for signals until the process is gone.
+  auto* signals = new steer::SignalWatch;
+  spdlog::set_default_logger(spdlog::stderr_color_mt("steerd"));
+  const absl::Status status = steer::Serve(parsed.flags, signals);
   if (status.ok()) return 0;
   std::fprintf(stderr, "steerd: %s\n", std::string(status.message()).c_str());
   return 1;
