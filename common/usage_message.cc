@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -9,17 +10,20 @@
 namespace steer {
 namespace {
 
-// Letters to change, add or take away (Levenshtein), by rows of its table.
+// Letters to change, add, take away or exchange with their neighbour (optimal string alignment), by rows of its table.
 size_t Distance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> before, last, row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    before = std::move(last);
+    last = row;
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+      row[j] =
+          std::min({last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1), last[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before[j - 2] + 1);
+      }
     }
   }
   return row[b.size()];
@@ -56,7 +60,7 @@ std::string UsageMessage(absl::string_view program, absl::string_view what,
                     closest.empty() ? "" : absl::StrCat("; did you mean ", closest, "?"));
   } else if (!unknown.empty()) {
     const std::string closest = ClosestWord(unknown[0], candidates);
-    absl::StrAppend(&text, "\"", unknown[0], "\" is one argument too many",
+    absl::StrAppend(&text, "\"", unknown[0], "\" is not understood here",
                     closest.empty() ? "" : absl::StrCat("; did you mean ", closest, "?"));
   } else {
     absl::StrAppend(&text, what);

@@ -9,8 +9,8 @@
 
 namespace steer {
 
-// The candidate that `word` most likely was to be: one with at most a third of its letters wrong, missing or too
-// many. Empty if there is none.
+// The candidate that `word` most likely was to be: one with at most a third of its letters wrong, missing, too
+// many or exchanged. Empty if there is none.
 std::string ClosestWord(absl::string_view word, const std::vector<std::string>& candidates);
 
 // One line that says what is wrong, and one that says where help is. `unknown` are words that nothing takes, in their

@@ -13,6 +13,7 @@
 #include "client/plan/show.h"
 #include "client/run/cell.h"
 #include "client/run/model_facts.h"
+#include "client/run/result_log.h"
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/status_macros.h"
@@ -166,6 +167,9 @@ int Freeze(const Context& context, const PlanFlags& flags) {
                            ? fs::path(flags.path).replace_extension(".lock.json").string()
                            : flags.output;
   absl::Status written = WriteLock(*lock, output, flags.replace);
+  if (!written.ok() && !absl::IsAlreadyExists(written)) {
+    written = DiskError(written, "cannot write the lock (--output names another place)");
+  }
   if (!written.ok()) return Fail(context, written, Source::kInput);
   if (context.json) return PrintJson(context, {{"lock", output}, {"digest", lock->digest}});
   return Print(absl::StrCat(lock->digest, "  ", output, "\n")) ? kExitOk : kExitDisk;

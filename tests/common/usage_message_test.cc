@@ -17,7 +17,8 @@ TEST(UsageMessage, OffersWhatIsClose) {
   EXPECT_EQ(ClosestWord("--serverr", Words()), "--server");
   EXPECT_EQ(ClosestWord("--sever", Words()), "--server");
   EXPECT_EQ(ClosestWord("--stroe", Words()), "--store");
-  EXPECT_EQ(ClosestWord("rnu", Words()), "");
+  EXPECT_EQ(ClosestWord("rnu", Words()), "run");
+  EXPECT_EQ(ClosestWord("nur", Words()), "");
   EXPECT_EQ(ClosestWord("rum", Words()), "run");
   EXPECT_EQ(ClosestWord("reprot", Words()), "report");
   EXPECT_EQ(ClosestWord("--temperature", Words()), "");
@@ -33,7 +34,7 @@ TEST(UsageMessage, NamesTheProgramTheMistakeAndTheHelp) {
               HasSubstr("p: there is no flag --stor; did you mean --store?\n"));
   EXPECT_THAT(UsageMessage("p", "", {"--zzz"}, Words()), HasSubstr("there is no flag --zzz\n"));
   EXPECT_THAT(UsageMessage("p", "", {"raport"}, Words()),
-              HasSubstr("\"raport\" is one argument too many; did you mean report?"));
+              HasSubstr("\"raport\" is not understood here; did you mean report?"));
 }
 
 // `generate --prmpt Some words` must not print the words.

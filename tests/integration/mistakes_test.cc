@@ -85,7 +85,7 @@ TEST_F(ServerMistakes, OnTheCommandLine) {
   const std::string model = scenario_.model();
   Expect({{}, 64, {"--model DIR or --model ORG/NAME is required", "Run steerd --help"}});
   Expect({{"--modle", model}, 64, {"there is no flag --modle; did you mean --model?"}});
-  Expect({{"--model", model, "stray"}, 64, {"\"stray\" is one argument too many"}});
+  Expect({{"--model", model, "stray"}, 64, {"\"stray\" is not understood here"}});
   Expect({{"--model", model, "--device", "tpu"}, 64, {"--device: tpu not in {cpu,cuda}"}});
   Expect({{"--model", model, "--dtype", "int8"}, 64, {"--dtype", "float32,bfloat16,auto"}});
   Expect({{"--model", model, "--decode-rows", "0"}, 64, {"--decode-rows", "1 to 4096"}});
@@ -151,7 +151,8 @@ TEST_F(ServerMistakes, AreAnsweredWithoutLoadingTorch) {
 
 class ClientMistakes : public testing::Test {
  protected:
-  ClientMistakes() : scenario_("default") {}
+  // Where nobody listens, until a test starts a server.
+  ClientMistakes() : scenario_("default") { scenario_.set_ctl_servers("127.0.0.1:1"); }
 
   void Expect(const Mistake& mistake) {
     SCOPED_TRACE(absl::StrCat("steerctl ", absl::StrJoin(mistake.flags, " ")));
@@ -170,10 +171,11 @@ TEST_F(ClientMistakes, OnTheCommandLine) {
   Expect(
       {{"model", "--patiense", "3"}, 2, {"there is no flag --patiense; did you mean --patience?"}});
   Expect({{"run"}, 2, {"LOCK is required"}});
-  Expect({{"model", "--server", "nonsense"}, 2, {"--server 'nonsense' is not host:port"}});
   Expect({{"token", "new", "--role", "king", "--name", "n"}, 2, {"king", "read,run,admin"}});
   Expect({{"generate"}, 3, {"there is no prompt", "--prompt"}});
   Expect({{"push", "/nowhere", "--push-gateway", "nonsense"}, 2, {"--push-gateway 'nonsense'"}});
+  scenario_.set_ctl_servers("nonsense");
+  Expect({{"model"}, 2, {"--server 'nonsense' is not host:port"}});
 }
 
 TEST_F(ClientMistakes, OfFilesAndFolders) {
@@ -193,12 +195,12 @@ TEST_F(ClientMistakes, OfFilesAndFolders) {
 }
 
 TEST_F(ClientMistakes, OfTheServer) {
-  // Nobody listens there.
-  Expect({{"model", "--server", "127.0.0.1:1"}, 4, {"127.0.0.1:1", "Is it running?", "--server"}});
+  Expect({{"model"}, 4, {"127.0.0.1:1", "Is it running?", "--server"}});
   Expect({{"push", scenario_.folder(), "--push-gateway", "http://127.0.0.1:1"}, 8, {"lock.json"}});
   Expect({{"forget", "x", "--push-gateway", "http://127.0.0.1:1"}, 11, {"no Pushgateway answers"}});
 
   ASSERT_TRUE(scenario_.StartServer()) << scenario_.server_log();
+  scenario_.set_ctl_servers("");
   Expect({{"model", "--tls"}, 4, {"the server does not speak TLS"}});
   Expect({{"directions", "show", "abc"}, 5, {"abc", "steerctl directions list"}});
   const std::string lock = scenario_.FreezeSmallPlan("small", 4, 2, 2);
@@ -210,6 +212,10 @@ TEST_F(ClientMistakes, OfTheServer) {
   };
   Expect({into("/proc/nowhere"), 7, {"--output", "/proc/nowhere"}});
   Expect({into(scenario_.Path("small.yaml")), 7, {"--output", "Not a directory"}});
+  Expect({{"plan", "freeze", scenario_.Path("small.yaml"), "--data-root", scenario_.model(),
+           "--output", "/proc/nowhere.lock"},
+          7,
+          {"cannot write the lock", "--output", "/proc/nowhere.lock"}});
   Expect({{"run", lock, "--data-root", "/nowhere", "--output", scenario_.Path("run")},
           3,
           {"/nowhere/harmful.jsonl", "no such file", "--data-root"}});
