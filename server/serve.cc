@@ -103,7 +103,8 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   STEER_RETURN_IF_ERROR(CheckPortFile(flags.port_file));
   STEER_ASSIGN_OR_RETURN(const ModelLocation location,
                          LocateModel(flags.model, flags.revision, HubCacheFolder()));
-  Metrics metrics(kServiceName, ServiceMethods(), ThisBuild());
+  const BuildWords build = ThisBuild();
+  Metrics metrics(kServiceName, ServiceMethods(), build);
   std::unique_ptr<MetricsServer> metrics_server;
   if (!flags.metrics_listen.empty()) {
     STEER_ASSIGN_OR_RETURN(metrics_server,
@@ -122,10 +123,13 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
                          DirectionStore::Open(flags.store, &warnings));
   for (const std::string& warning : warnings) spdlog::warn("direction store: {}", warning);
   store->set_max_sets(flags.rpc.service.max_directions);
+  // With the commit, as build metadata of semantic versioning has it: clients keep it with results.
+  auto rpc = flags.rpc;
+  rpc.service.version = build.version + "+" + build.commit;
   // Declared before the server, and so destroyed after it: calls hold it until they end.
   std::unique_ptr<Engine> engine;
   STEER_ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> server,
-                         RpcServer::Start(flags.rpc, &metrics, audit.get()));
+                         RpcServer::Start(rpc, &metrics, audit.get()));
 
   spdlog::info("loading {}{} from {} on {}", location.name,
                location.revision.empty() ? "" : " (revision " + location.revision + ")",

@@ -18,13 +18,14 @@ namespace steer {
 namespace {
 
 constexpr char kFooter[] =
-    "Exit codes: 0 done, whatever the verdict; 1 failure; 2 usage; 3 plan, lock, data or log "
-    "wrong; 4 server unreachable;\n"
-    "5 server refused or is another one; 6 verdict INCOMPLETE; 7 disk; 8 run folder in use or "
-    "another lock's; 9 figures not\n"
-    "drawn; 10 metrics address cannot be had; 11 Pushgateway down or refusing; 130 interrupted. "
-    "Prompts and completions are\n"
-    "never written, but for what `generate` and `tokenize` print and `plan splits --output` is "
+    "Exit codes: 0 done, whatever the verdict; 1 failure; 2 usage; 3 plan, lock, data, log or "
+    "results wrong; 4 server\n"
+    "unreachable; 5 server refused or is another one; 6 verdict INCOMPLETE; 7 disk; 8 run folder in "
+    "use or another lock's;\n"
+    "9 figures not drawn, or not the same; 10 metrics address cannot be had; 11 Pushgateway down or "
+    "refusing; 130 interrupted.\n"
+    "Prompts and completions are never written, but for what `generate` and `tokenize` print and "
+    "`plan splits --output` is\n"
     "asked to write.";
 
 // Of the command that was named and of those above it.
@@ -62,6 +63,7 @@ int Parse(int argc, char** argv) {
   RegisterPlan(&app, &context);
   RegisterRun(&app, &context);
   RegisterReport(&app, &context);
+  RegisterReproduce(&app, &context);
   RegisterPush(&app, &context);
   RegisterFit(&app, &context);
   RegisterEvaluate(&app, &context);

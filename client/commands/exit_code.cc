@@ -30,6 +30,7 @@ constexpr ReasonCode kReasons[] = {
     {"BAD_TOKEN_FILE", kExitInput},
     {"INVALID_ADDRESS", kExitUsage},
     {"INVALID_URL", kExitUsage},
+    {"SAME_FOLDER", kExitUsage},
     {"METRICS_BEYOND_LOOPBACK", kExitUsage},
     {"METRICS_ADDRESS_UNAVAILABLE", kExitMetricsAddress},
     {"GATEWAY_FAILED", kExitGateway},

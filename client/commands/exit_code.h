@@ -10,13 +10,13 @@ enum ExitCode : int {
   kExitOk = 0,               // done, whatever the verdict
   kExitFailure = 1,          // anything without a code of its own
   kExitUsage = 2,            // flags
-  kExitInput = 3,            // a plan, lock, data file or result log is wrong
+  kExitInput = 3,            // a plan, lock, data file, result log or result is wrong
   kExitUnreachable = 4,      // no server, or it stayed away or full
   kExitServer = 5,           // the server refused, or is not the one that the lock was made for
-  kExitIncomplete = 6,       // the run went to its end with failed cells: verdict INCOMPLETE
+  kExitIncomplete = 6,       // cells are missing: verdict INCOMPLETE
   kExitDisk = 7,             // results could not be written
   kExitFolder = 8,           // the run folder is in use or not one of this lock
-  kExitFigure = 9,           // results are written, figures could not be drawn
+  kExitFigure = 9,           // results are right, figures could not be drawn or are not the same
   kExitMetricsAddress = 10,  // --metrics-listen: the address cannot be listened on
   kExitGateway = 11,         // push, forget: no Pushgateway there, or it refused
   kExitInterrupted = 130,    // stopped by a signal; `run` again goes on

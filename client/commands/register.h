@@ -10,6 +10,7 @@ namespace steer {
 void RegisterPlan(CLI::App* app, Context* context);
 void RegisterRun(CLI::App* app, Context* context);
 void RegisterReport(CLI::App* app, Context* context);
+void RegisterReproduce(CLI::App* app, Context* context);
 // push and forget.
 void RegisterPush(CLI::App* app, Context* context);
 void RegisterFit(CLI::App* app, Context* context);

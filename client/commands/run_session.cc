@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "client/commands/build_words.h"
 #include "client/report/summary.h"
 #include "common/errors.h"
 #include "common/files.h"
@@ -46,6 +47,8 @@ Json ServerModelJson(const v1::GetModelResponse& model) {
   for (const auto& [name, value] : model.numeric_facts()) facts[name] = value;
   return {{"version", model.version()},
           {"contract_version", model.contract_version()},
+          {"name", model.name()},
+          {"model_fingerprint", model.model_fingerprint()},
           {"device", model.device()},
           {"dtype", model.dtype()},
           {"numeric_fingerprint", model.numeric_fingerprint()},
@@ -64,7 +67,7 @@ RunSession::RunSession(std::string path)
     sessions_ = (*held)["sessions"];
   }
   session_ = {{"started", Shown(started_at_)},
-              {"client", {{"version", STEER_VERSION}, {"host", HostFacts()}}},
+              {"client", {{"version", ClientVersion()}, {"host", HostFacts()}}},
               {"outcome", "running"}};
 }
 

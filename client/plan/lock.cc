@@ -46,9 +46,10 @@ absl::Status Seal(Lock* lock) {
 }
 
 // Reads one class's file again and puts its texts into the splits. Returns what is wrong, or "".
-std::string FillTexts(const PromptSource& source, const LockedFile& locked,
-                      const std::string& data_root, PromptClass prompt_class,
+std::string FillTexts(const Lock& lock, const std::string& data_root, PromptClass prompt_class,
                       std::vector<SeedSplits>* splits) {
+  const PromptSource& source = lock.plan.source(prompt_class);
+  const LockedFile& locked = prompt_class == PromptClass::kHarmful ? lock.harmful : lock.harmless;
   const std::string path = absl::StrCat(data_root, "/", source.file);
   // The digest first: a changed file is named as such, even where it no longer parses.
   if (auto bytes = ReadFile(path, kMaxPromptFileBytes);
@@ -78,6 +79,10 @@ std::string FillTexts(const PromptSource& source, const LockedFile& locked,
     }
   }
   return "";
+}
+
+absl::Status DataMismatch(absl::string_view what) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "LOCK_DATA_MISMATCH", what);
 }
 
 }  // namespace
@@ -176,16 +181,18 @@ absl::StatusOr<std::vector<SeedSplits>> LoadLockedPrompts(const Lock& lock,
   std::vector<SeedSplits> splits = lock.splits;
   std::vector<std::string> problems;
   for (PromptClass prompt_class : {PromptClass::kHarmful, PromptClass::kHarmless}) {
-    const LockedFile& locked = prompt_class == PromptClass::kHarmful ? lock.harmful : lock.harmless;
-    std::string problem =
-        FillTexts(lock.plan.source(prompt_class), locked, data_root, prompt_class, &splits);
+    std::string problem = FillTexts(lock, data_root, prompt_class, &splits);
     if (!problem.empty()) problems.push_back(std::move(problem));
   }
-  if (!problems.empty()) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "LOCK_DATA_MISMATCH",
-                     absl::StrJoin(problems, "; "));
-  }
+  if (!problems.empty()) return DataMismatch(absl::StrJoin(problems, "; "));
   return splits;
+}
+
+absl::Status CheckLockedFile(const Lock& lock, PromptClass prompt_class,
+                             const std::string& data_root) {
+  std::vector<SeedSplits> splits = lock.splits;
+  const std::string problem = FillTexts(lock, data_root, prompt_class, &splits);
+  return problem.empty() ? absl::OkStatus() : DataMismatch(problem);
 }
 
 }  // namespace steer

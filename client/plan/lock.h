@@ -80,6 +80,10 @@ absl::Status WriteLock(const Lock& lock, const std::string& path, bool replace =
 absl::StatusOr<std::vector<SeedSplits>> LoadLockedPrompts(const Lock& lock,
                                                           const std::string& data_root);
 
+// The same for one class's file, without keeping its texts. OK, or LOCK_DATA_MISMATCH.
+absl::Status CheckLockedFile(const Lock& lock, PromptClass prompt_class,
+                             const std::string& data_root);
+
 }  // namespace steer
 
 #endif  // STEER_CLIENT_PLAN_LOCK_H_

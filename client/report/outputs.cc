@@ -28,14 +28,14 @@ std::string Separation(const Lock& lock, const Summary& summary) {
 
 }  // namespace
 
-absl::StatusOr<Outputs> WriteOutputs(const Lock& lock, const ResultLog& log,
-                                     const RunPaths& paths) {
+absl::StatusOr<Outputs> MakeOutputs(const Lock& lock, const ResultLog& log,
+                                    const OutputSink& sink) {
   Outputs outputs;
   STEER_ASSIGN_OR_RETURN(outputs.summary, BuildSummary(lock, log));
   STEER_ASSIGN_OR_RETURN(std::string summary, PrettyJson(SummaryJson(lock, outputs.summary)));
-  STEER_RETURN_IF_ERROR(Write(paths.summary, summary, "run.summary"));
+  STEER_RETURN_IF_ERROR(sink(OutputFile::kSummary, summary));
   STEER_ASSIGN_OR_RETURN(std::string verdict, PrettyJson(VerdictJson(lock, outputs.summary)));
-  STEER_RETURN_IF_ERROR(Write(paths.verdict, verdict, "run.verdict"));
+  STEER_RETURN_IF_ERROR(sink(OutputFile::kVerdict, verdict));
 
   auto draw = [&](const std::string& script) {
     absl::StatusOr<std::string> drawn = RunGnuplot(script);
@@ -44,12 +44,31 @@ absl::StatusOr<Outputs> WriteOutputs(const Lock& lock, const ResultLog& log,
   };
   std::string svg = draw(ExperimentFigure(lock, outputs.summary, ImageFormat::kSvg));
   std::string png = draw(ExperimentFigure(lock, outputs.summary, ImageFormat::kPng));
-  if (!svg.empty()) STEER_RETURN_IF_ERROR(Write(paths.figure_svg, svg, "run.figure_svg"));
-  if (!png.empty()) STEER_RETURN_IF_ERROR(Write(paths.figure_png, png, "run.figure_png"));
+  if (!svg.empty()) STEER_RETURN_IF_ERROR(sink(OutputFile::kFigureSvg, svg));
+  if (!png.empty()) STEER_RETURN_IF_ERROR(sink(OutputFile::kFigurePng, png));
   std::string html =
       RenderHtml(lock, outputs.summary, svg, draw(Separation(lock, outputs.summary)));
-  STEER_RETURN_IF_ERROR(Write(paths.report, html, "run.report"));
+  STEER_RETURN_IF_ERROR(sink(OutputFile::kReport, html));
   return outputs;
+}
+
+absl::StatusOr<Outputs> WriteOutputs(const Lock& lock, const ResultLog& log,
+                                     const RunPaths& paths) {
+  return MakeOutputs(lock, log, [&paths](OutputFile file, absl::string_view bytes) {
+    switch (file) {
+      case OutputFile::kSummary:
+        return Write(paths.summary, bytes, "run.summary");
+      case OutputFile::kVerdict:
+        return Write(paths.verdict, bytes, "run.verdict");
+      case OutputFile::kFigureSvg:
+        return Write(paths.figure_svg, bytes, "run.figure_svg");
+      case OutputFile::kFigurePng:
+        return Write(paths.figure_png, bytes, "run.figure_png");
+      case OutputFile::kReport:
+        return Write(paths.report, bytes, "run.report");
+    }
+    return absl::InternalError("no such output");
+  });
 }
 
 }  // namespace steer

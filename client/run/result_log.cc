@@ -22,7 +22,7 @@ namespace {
 
 constexpr int64_t kMaxLogBytes = int64_t{4} << 30;
 
-absl::Status Damaged(const std::string& path, int64_t line, absl::string_view what) {
+absl::Status Damaged(absl::string_view path, int64_t line, absl::string_view what) {
   return MakeError(absl::StatusCode::kDataLoss, "LOG_DAMAGED",
                    absl::StrCat(path, ":", line, ": ", what,
                                 "; the run cannot be trusted: move the folder away and run again"));
@@ -39,8 +39,8 @@ absl::StatusOr<std::string> Encode(const Record& record) {
   return text + "\n";
 }
 
-// `parses` tells a torn line from a damaged one.
-absl::StatusOr<Record> Decode(absl::string_view text, bool* parses) {
+// `parses` tells a torn line from a damaged one; `exact` whether Encode would give these bytes.
+absl::StatusOr<Record> Decode(absl::string_view text, bool* parses, bool* exact) {
   *parses = false;
   STEER_ASSIGN_OR_RETURN(Json line, ParseJson(text));
   if (!line.is_object()) return absl::DataLossError("not an object");
@@ -55,6 +55,8 @@ absl::StatusOr<Record> Decode(absl::string_view text, bool* parses) {
   line.erase("sha256");
   STEER_ASSIGN_OR_RETURN(std::string bare, CanonicalJson(line));
   if (Sha256Hex(bare) != sha256) return absl::DataLossError("the checksum does not match");
+  // Its key is the last one of the line.
+  *exact = text == absl::StrCat(bare.substr(0, bare.size() - 1), ",\"sha256\":\"", sha256, "\"}");
   if (!line.contains("payload") || !line["payload"].is_object() || line.size() != 4 ||
       !line["observed"].is_object()) {
     return absl::DataLossError("not a record");
@@ -72,28 +74,33 @@ absl::Status DiskError(const absl::Status& status, absl::string_view doing) {
 }
 
 absl::StatusOr<LogContents> ReadResultLog(const std::string& path) {
-  STEER_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path, kMaxLogBytes));
+  STEER_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxLogBytes));
+  return ParseResultLog(bytes, path);
+}
+
+absl::StatusOr<LogContents> ParseResultLog(absl::string_view bytes, absl::string_view name) {
   LogContents contents;
   LiveRecords live;
   size_t at = 0;
   for (int64_t number = 1; at < bytes.size(); ++number) {
     size_t end = bytes.find('\n', at);
-    bool last = end == std::string::npos || end + 1 == bytes.size();
-    if (end == std::string::npos) break;
-    bool parses = false;
-    absl::StatusOr<Record> record = Decode(absl::string_view(bytes).substr(at, end - at), &parses);
+    bool last = end == absl::string_view::npos || end + 1 == bytes.size();
+    if (end == absl::string_view::npos) break;
+    bool parses = false, exact = false;
+    absl::StatusOr<Record> record = Decode(bytes.substr(at, end - at), &parses, &exact);
     if (!record.ok()) {
       if (last && !parses) break;
-      return Damaged(path, number, record.status().message());
+      return Damaged(name, number, record.status().message());
     }
     const Record* held = live.Find(record->key);
     if (held != nullptr && held->payload != record->payload) {
       return Damaged(
-          path, number,
+          name, number,
           absl::StrCat("key ", record->key, " stands there twice with different payloads"));
     }
+    if (contents.odd_line == 0 && (!exact || held != nullptr)) contents.odd_line = number;
     if (held == nullptr && !live.Add(*std::move(record))) {
-      return Damaged(path, number, "takes back what is not its own");
+      return Damaged(name, number, "takes back what is not its own");
     }
     at = end + 1;
   }
@@ -128,7 +135,17 @@ absl::StatusOr<std::unique_ptr<ResultLog>> ResultLog::Open(const std::string& pa
   return log;
 }
 
-ResultLog::~ResultLog() { close(fd_); }
+std::unique_ptr<ResultLog> ResultLog::ReadOnly(LogContents contents) {
+  std::unique_ptr<ResultLog> log(new ResultLog("a log that is only read", -1));
+  log->torn_bytes_ = contents.torn_bytes;
+  absl::MutexLock lock(&log->mutex_);
+  for (Record& record : contents.records) log->live_.Add(std::move(record));
+  return log;
+}
+
+ResultLog::~ResultLog() {
+  if (fd_ >= 0) close(fd_);
+}
 
 const Record* LiveRecords::Find(absl::string_view key) const {
   auto it = by_key_.find(key);
@@ -200,6 +217,7 @@ std::vector<std::reference_wrapper<const Record>> ResultLog::records(
 
 absl::Status ResultLog::Append(Record record) {
   absl::MutexLock lock(&mutex_);
+  if (fd_ < 0) return absl::FailedPreconditionError("the log is only read");
   if (broken_) {
     return MakeError(absl::StatusCode::kFailedPrecondition, kDiskReason,
                      absl::StrCat(path_, " failed before; run again to read it anew"));

@@ -47,12 +47,17 @@ struct LogContents {
   std::vector<Record> records;  // in the order written, without those that were taken back
   int64_t bytes = 0;            // of whole records
   int64_t torn_bytes = 0;       // after them: a record that a crash cut off
+  // Number of the first line that ResultLog would not have written so: the same record in other
+  // bytes, or one that was there already. 0: none.
+  int64_t odd_line = 0;
 };
 
 // NOT_FOUND if there is no file. DATA_LOSS (reason LOG_DAMAGED) naming the line: a line that is no
 // record, a wrong checksum, an unknown schema, a key written twice with different payloads, a
 // superseded prefix that is not the record's own. Only the last line may be torn.
 absl::StatusOr<LogContents> ReadResultLog(const std::string& path);
+// The same of a file's bytes; `name` stands in errors.
+absl::StatusOr<LogContents> ParseResultLog(absl::string_view bytes, absl::string_view name);
 
 // Records by key, as the rules above leave them. Not thread-safe.
 class LiveRecords {
@@ -82,6 +87,8 @@ class ResultLog {
  public:
   // Creates the file, or reads it and cuts off a torn tail.
   static absl::StatusOr<std::unique_ptr<ResultLog>> Open(const std::string& path);
+  // A log that is only looked at: no file, and every Append fails.
+  static std::unique_ptr<ResultLog> ReadOnly(LogContents contents);
   ~ResultLog();
   ResultLog(const ResultLog&) = delete;
   ResultLog& operator=(const ResultLog&) = delete;
@@ -105,7 +112,7 @@ class ResultLog {
   absl::Status WriteLine(const std::string& line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string path_;
-  const int fd_;
+  const int fd_;  // -1: read only
   int64_t torn_bytes_ = 0;
   mutable absl::Mutex mutex_;
   LiveRecords live_ ABSL_GUARDED_BY(mutex_);

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "client/run/result_log.h"
+#include "common/digest.h"
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/status_macros.h"
@@ -28,19 +29,12 @@ constexpr char kHolderFile[] = ".writer";
 constexpr const char* kOutputs[] = {"lock.json",  "run.json",   "summary.json", "verdict.json",
                                     "figure.svg", "figure.png", "report.html"};
 
-bool IsLeftover(const std::string& name) {
-  for (const char* output : kOutputs) {
-    if (absl::StartsWith(name, absl::StrCat(output, ".tmp."))) return true;
-  }
-  return false;
-}
-
 // What a crash left of a set that was being written.
 void TidySets(const std::string& folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
-    if (absl::StrContains(it->path().filename().string(), ".safetensors.tmp."))
+    if (SetEntryKind(it->path().filename().string()) == FolderEntry::kLeftover)
       fs::remove(it->path(), ignored);
   }
 }
@@ -52,7 +46,7 @@ absl::Status Tidy(const std::string& folder, bool* others) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::string name = it->path().filename().string();
-    if (IsLeftover(name)) {
+    if (EntryKind(name) == FolderEntry::kLeftover) {
       std::error_code ignored;
       fs::remove(it->path(), ignored);
     } else if (name != kHolderFile) {
@@ -65,6 +59,16 @@ absl::Status Tidy(const std::string& folder, bool* others) {
 
 std::string Join(const std::string& folder, absl::string_view name) {
   return absl::StrCat(folder, "/", name);
+}
+
+// Names the writer where it has left its name.
+absl::Status InUse(const std::string& folder, absl::string_view otherwise,
+                   absl::string_view advice) {
+  auto text = ReadFile(Join(folder, kHolderFile), 4096);
+  const bool named = text.ok() && !text->empty();
+  return MakeError(absl::StatusCode::kAborted, "FOLDER_IN_USE",
+                   absl::StrCat(folder, " ", named ? "is being written by " : otherwise,
+                                named ? absl::StripSuffix(*text, "\n") : "", advice));
 }
 
 }  // namespace
@@ -80,6 +84,36 @@ RunPaths::RunPaths(const std::string& folder)
       report(Join(folder, "report.html")),
       sets(Join(folder, "sets")) {}
 
+FolderEntry EntryKind(absl::string_view name) {
+  if (name == kHolderFile || name == "cells.jsonl" || name == "sets") return FolderEntry::kOfRun;
+  for (const char* output : kOutputs) {
+    if (name == output) return FolderEntry::kOfRun;
+    if (absl::StartsWith(name, absl::StrCat(output, ".tmp."))) return FolderEntry::kLeftover;
+  }
+  return FolderEntry::kOther;
+}
+
+FolderEntry SetEntryKind(absl::string_view name) {
+  if (absl::StrContains(name, ".safetensors.tmp.")) return FolderEntry::kLeftover;
+  const bool set = absl::ConsumeSuffix(&name, ".safetensors") && IsSha256Hex(name);
+  return set ? FolderEntry::kOfRun : FolderEntry::kOther;
+}
+
+absl::StatusOr<std::unique_ptr<FolderHold>> FolderHold::Take(const std::string& folder) {
+  const int fd = open(Join(folder, kHolderFile).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0) {
+    const bool taken = errno == EWOULDBLOCK;
+    close(fd);
+    if (taken) return InUse(folder, "is being written by another process", "; wait for it");
+    return std::unique_ptr<FolderHold>(new FolderHold(-1));
+  }
+  return std::unique_ptr<FolderHold>(new FolderHold(fd));
+}
+
+FolderHold::~FolderHold() {
+  if (fd_ >= 0) close(fd_);
+}
+
 absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Take(const std::string& folder) {
   std::string holder = Join(folder, kHolderFile);
   // Not through a link: what it led to would be emptied.
@@ -87,12 +121,9 @@ absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Take(const std::string& fo
   if (fd < 0) return DiskError(absl::ErrnoToStatus(errno, holder), "cannot lock the folder");
   std::unique_ptr<RunFolder> taken(new RunFolder(folder, fd));
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    auto text = ReadFile(holder, 4096);
-    return MakeError(absl::StatusCode::kAborted, "FOLDER_IN_USE",
-                     absl::StrCat(folder, " is being written by ",
-                                  text.ok() && !text->empty() ? absl::StripSuffix(*text, "\n")
-                                                              : "another process",
-                                  "; wait for it, or name another folder with --output"));
+    // Readers leave no text.
+    return InUse(folder, "is being looked at by another process",
+                 "; wait for it, or name another folder with --output");
   }
   std::string text =
       absl::StrCat("steerctl, process ", getpid(), ", since ",

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "client/plan/lock.h"
 
 namespace steer {
@@ -18,6 +19,16 @@ struct RunPaths {
   explicit RunPaths(const std::string& folder);
   std::string lock, log, run, summary, verdict, figure_svg, figure_png, report, sets;
 };
+
+// What a name in a run folder is.
+enum class FolderEntry {
+  kOfRun,     // one of RunPaths, or the writer's lock
+  kLeftover,  // what a crash in the middle of a write left; the next writer removes it
+  kOther,     // nothing of ours
+};
+FolderEntry EntryKind(absl::string_view name);
+// The same for a name in its sets/.
+FolderEntry SetEntryKind(absl::string_view name);
 
 // Holds the folder for one writer as long as it lives. Thread-compatible.
 class RunFolder {
@@ -41,6 +52,24 @@ class RunFolder {
   static absl::StatusOr<std::unique_ptr<RunFolder>> Take(const std::string& folder);
 
   const RunPaths paths_;
+  const int fd_;
+};
+
+// Keeps writers out for as long as it lives, without writing: for commands that only look. Several
+// may hold a folder at once. Thread-compatible.
+class FolderHold {
+ public:
+  // ABORTED (reason FOLDER_IN_USE) naming the writer. OK also where no writer can be kept out since
+  // the folder has no writer's lock that we may open (a copy, say): see held().
+  static absl::StatusOr<std::unique_ptr<FolderHold>> Take(const std::string& folder);
+  ~FolderHold();
+  FolderHold(const FolderHold&) = delete;
+  FolderHold& operator=(const FolderHold&) = delete;
+
+  bool held() const { return fd_ >= 0; }
+
+ private:
+  explicit FolderHold(int fd) : fd_(fd) {}
   const int fd_;
 };
 

@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "common/digest.h"
 #include "common/errors.h"
+#include "common/numeric_fingerprint.h"
 #include "common/status_macros.h"
 #include "server/engine/memory_plan.h"
 #include "server/readout/readout.h"
@@ -190,9 +190,8 @@ absl::StatusOr<LoadedEngine> LoadEngine(EngineOptions options, EngineObserver* o
   facts.parameters = engine.decoder->parameters();
   facts.model_fingerprint = checkpoint->fingerprint();
   facts.numeric_facts = Facts(options, decoder_options);
-  Sha256 numeric;
-  for (const auto& [name, value] : facts.numeric_facts) numeric.Field(name).Field(value);
-  facts.numeric_fingerprint = numeric.Hex();
+  facts.numeric_fingerprint =
+      NumericFingerprint({facts.numeric_facts.begin(), facts.numeric_facts.end()});
   facts.end_of_turn = defaults.end_of_turn;
   facts.suggested_repetition_penalty = defaults.repetition_penalty;
   facts.chat_template_digest = chat_template->digest();

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "common/digest.h"
+#include "common/set_digest.h"
 
 namespace steer {
 namespace {
@@ -11,9 +12,8 @@ namespace {
 // Digests and files hold float32 little-endian; memory is copied as it is.
 static_assert(std::endian::native == std::endian::little);
 
-void AddTensor(absl::string_view name, const std::vector<float>& values, Sha256* digest) {
-  digest->Field(name).Field(uint64_t{values.size()});
-  digest->Update(values.data(), values.size() * sizeof(float));
+absl::string_view Bytes(const std::vector<float>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
 }
 
 void AddInts(absl::Span<const int32_t> values, Sha256* digest) {
@@ -46,17 +46,19 @@ std::string DirectionDigest(absl::Span<const float> direction) {
 }
 
 std::string ContentDigest(const DirectionSet& set) {
-  Sha256 digest;
-  digest.Field("steer-direction-content").Field(uint64_t{kDirectionSetFormat}).Field(set.method);
-  digest.Field(static_cast<uint64_t>(set.layers)).Field(static_cast<uint64_t>(set.hidden));
-  AddInts(set.positions, &digest);
-  AddTensor("directions", set.directions, &digest);
-  AddTensor("harmful_means", set.harmful_means, &digest);
-  AddTensor("harmless_means", set.harmless_means, &digest);
-  AddTensor("harmful_mean_norms", set.harmful_mean_norms, &digest);
-  AddTensor("harmless_mean_norms", set.harmless_mean_norms, &digest);
-  for (const LayerReport& report : set.reports) digest.Field(uint64_t{report.usable});
-  return digest.Hex();
+  SetContent content{.format = kDirectionSetFormat,
+                     .method = set.method,
+                     .layers = set.layers,
+                     .hidden = set.hidden,
+                     .positions = {set.positions.begin(), set.positions.end()},
+                     .directions = Bytes(set.directions),
+                     .harmful_means = Bytes(set.harmful_means),
+                     .harmless_means = Bytes(set.harmless_means),
+                     .harmful_mean_norms = Bytes(set.harmful_mean_norms),
+                     .harmless_mean_norms = Bytes(set.harmless_mean_norms),
+                     .usable = {}};
+  for (const LayerReport& report : set.reports) content.usable.push_back(report.usable);
+  return SetContentDigest(content);
 }
 
 std::string DirectionSetId(absl::string_view model_fingerprint,

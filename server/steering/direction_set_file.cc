@@ -9,16 +9,13 @@
 #include "common/digest.h"
 #include "common/errors.h"
 #include "common/json.h"
+#include "common/set_digest.h"
 #include "common/status_macros.h"
 #include "server/steering/direction_check.h"
 #include "server/steering/direction_set_json.h"
 
 namespace steer {
 namespace {
-
-constexpr char kFactsKey[] = "steer_direction_set";
-constexpr char kFactsDigestKey[] = "steer_direction_set_sha256";
-constexpr char kStatesDigestKey[] = "steer_states_sha256";
 
 struct NamedTensor {
   const char* name;
@@ -59,8 +56,8 @@ absl::StatusOr<std::string> Metadata(const SafetensorsFile& file, const std::str
 }
 
 absl::StatusOr<ReadSet> Read(const SafetensorsFile& file, StatesUse use) {
-  STEER_ASSIGN_OR_RETURN(const std::string facts_text, Metadata(file, kFactsKey));
-  STEER_ASSIGN_OR_RETURN(const std::string facts_digest, Metadata(file, kFactsDigestKey));
+  STEER_ASSIGN_OR_RETURN(const std::string facts_text, Metadata(file, kSetFactsKey));
+  STEER_ASSIGN_OR_RETURN(const std::string facts_digest, Metadata(file, kSetFactsDigestKey));
   if (Sha256Hex(facts_text) != facts_digest) return DataLoss("the facts");
   STEER_ASSIGN_OR_RETURN(const Json facts, ParseJson(facts_text));
   ReadSet result;
@@ -87,7 +84,7 @@ absl::StatusOr<ReadSet> Read(const SafetensorsFile& file, StatesUse use) {
     STEER_ASSIGN_OR_RETURN(set.*tensor.values, ToFloat32(view));
     if (is_states) {
       result.has_states = true;
-      STEER_ASSIGN_OR_RETURN(const std::string digest, Metadata(file, kStatesDigestKey));
+      STEER_ASSIGN_OR_RETURN(const std::string digest, Metadata(file, kSetStatesDigestKey));
       if (Sha256Hex(view.bytes) != digest) return DataLoss("the states");
     }
   }
@@ -115,14 +112,14 @@ absl::StatusOr<std::string> SerializeDirectionSet(const DirectionSet& set, bool 
     return absl::InvalidArgumentError("content_digest: not that of the set's tensors");
   }
   STEER_ASSIGN_OR_RETURN(const std::string facts, CanonicalJson(DirectionSetFacts(set)));
-  std::map<std::string, std::string> metadata = {{kFactsKey, facts},
-                                                 {kFactsDigestKey, Sha256Hex(facts)}};
+  std::map<std::string, std::string> metadata = {{kSetFactsKey, facts},
+                                                 {kSetFactsDigestKey, Sha256Hex(facts)}};
   std::map<std::string, TensorView> tensors;
   for (const NamedTensor& tensor : kTensors) {
     const bool is_states = tensor.values == &DirectionSet::states;
     if (is_states && (!with_states || set.states.empty())) continue;
     const TensorView view = Float32View(set.*tensor.values, ShapeOf(tensor.name, set));
-    if (is_states) metadata[kStatesDigestKey] = Sha256Hex(view.bytes);
+    if (is_states) metadata[kSetStatesDigestKey] = Sha256Hex(view.bytes);
     tensors[tensor.name] = view;
   }
   return SerializeSafetensors(tensors, metadata);
