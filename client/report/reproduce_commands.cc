@@ -4,11 +4,27 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "common/shell_quote.h"
 
 namespace steer {
 namespace {
+
+// "# text", broken at spaces.
+std::string Comment(absl::string_view text) {
+  constexpr size_t kWidth = 110;
+  std::string lines = "#";
+  size_t width = 1;
+  for (const absl::string_view word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    if (width > 1 && width + 1 + word.size() > kWidth) {
+      lines += "\n#";
+      width = 1;
+    }
+    absl::StrAppend(&lines, " ", word);
+    width += 1 + word.size();
+  }
+  return lines + "\n";
+}
 
 // A variable that the shell must find set.
 std::string Variable(absl::string_view name, absl::string_view what) {
@@ -49,7 +65,7 @@ ShellCommand Steerd(const Lock& lock, const std::string& fingerprint,
       lock.plan.model_name, ", fingerprint ", lock.model_fingerprint,
       ", which steerd computes and the next command compares.");
   steerd.command =
-      absl::StrCat("steerd --model ", Variable(kModel, "the checkpoint's folder or ORG/NAME"));
+      absl::StrCat("steerd --model ", Variable(kModel, "the folder of the checkpoint or ORG/NAME"));
   // A name with control characters is shown above and given by nobody: it changes no number.
   if (OneLine(lock.plan.model_name) == lock.plan.model_name)
     absl::StrAppend(&steerd.command, " ",
@@ -117,8 +133,7 @@ std::vector<ShellCommand> ReproduceCommands(const Lock& lock, const RunProvenanc
 std::string CommandLines(const std::vector<ShellCommand>& commands) {
   std::string text;
   for (const ShellCommand& command : commands) {
-    absl::StrAppend(&text, text.empty() ? "" : "\n", "# ", command.what, "\n", command.command,
-                    "\n");
+    absl::StrAppend(&text, text.empty() ? "" : "\n", Comment(command.what), command.command, "\n");
   }
   return text;
 }

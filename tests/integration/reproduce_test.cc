@@ -73,12 +73,15 @@ class Reproduce : public testing::Test {
 };
 
 TEST_F(Reproduce, ThePrintedCommandsMakeTheSameRunAgain) {
-  CommandResult result =
-      Check(Run(), {"--data-root", Data(), "--output", Again(), "--server", scenario_.address()});
+  CommandResult result = Check(Run(), {"--data-root", Data(), "--output", Again()});
   ASSERT_EQ(result.end.exit_code, 0) << result.out << result.err;
   auto json = ParseJson(result.out);
   ASSERT_TRUE(json.ok()) << json.status();
   for (const Json& check : (*json)["checks"]) EXPECT_EQ(check["state"], "ok") << check;
+  // Both programs say what they were built from.
+  EXPECT_THAT((*json)["made_by"]["clients"][0].get<std::string>(), HasSubstr("+"));
+  EXPECT_EQ((*json)["made_by"]["servers"][0]["version"], (*json)["made_by"]["clients"][0]);
+  EXPECT_EQ((*json)["made_by"]["servers"][0]["proven"], true);
   const Json commands = (*json)["commands"];
   ASSERT_EQ(commands.size(), 4u);
 

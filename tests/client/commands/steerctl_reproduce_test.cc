@@ -46,7 +46,7 @@ TEST_F(SteerctlReproduce, NeedsNoServerAndPrintsTheCommands) {
   const ProcessResult result = Reproduce();
   EXPECT_EQ(result.exit_code, kExitOk) << result.out << result.err;
   for (const char* said :
-       {"ok           lock.json", "whole: nothing that was checked", "steerctl 0.1.0+",
+       {"ok  lock.json     digest ", "whole: nothing that was checked", "steerctl 0.1.0+",
         "steerd --model \"${MODEL:?", "--threads 2", "steerctl run ", "--against "}) {
     EXPECT_TRUE(absl::StrContains(result.out, said)) << said << "\n" << result.out;
   }

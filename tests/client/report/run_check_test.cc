@@ -1,41 +1,24 @@
-// A run folder checked from itself alone: whole, damaged in every file, forged, read-only, in use;
-// and two runs of one lock compared.
+// A run folder checked from itself alone: whole, damaged in every file, forged, read-only, in use.
+#include "client/report/run_check.h"
+
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
-#include "client/report/compare_runs.h"
 #include "client/report/output_check.h"
-#include "client/report/outputs.h"
-#include "client/report/run_check.h"
-#include "common/digest.h"
 #include "common/errors.h"
-#include "common/numeric_fingerprint.h"
-#include "gtest/gtest.h"
-#include "tests/client/run/run_fixture.h"
+#include "tests/client/report/run_folder_fixture.h"
 
 namespace steer {
 namespace {
 
 namespace fs = std::filesystem;
 
+class RunCheck : public RunFolderFixture {};
+
 const char* const kDerived[] = {"summary.json", "verdict.json", "figure.svg", "figure.png",
                                 "report.html"};
-
-// A line of the log with its checksum made anew, as a forger would.
-std::string Reseal(const std::string& line) {
-  Json json = *ParseJson(line);
-  json.erase("sha256");
-  json["sha256"] = Sha256Hex(*CanonicalJson(json));
-  return *CanonicalJson(json);
-}
 
 // Everything that a write to the folder would change.
 std::vector<std::string> Listing(const std::string& folder) {
@@ -53,103 +36,7 @@ std::vector<std::string> Listing(const std::string& folder) {
   return lines;
 }
 
-class ReproduceTest : public RunFixture {
- protected:
-  void SetUp() override {
-    service_.behaviour.numeric_fingerprint = NumericFingerprint({{"threads", "2"}});
-    RunFixture::SetUp();
-    ASSERT_NO_FATAL_FAILURE(MakeRun("run"));
-    // What each test damages, and then puts back.
-    for (const auto& entry : fs::directory_iterator(folder_ / "run"))
-      whole_[entry.path().filename().string()] = ReadAll(entry.path());
-  }
-
-  std::string In(const std::string& name) const { return folder_ / ("run/" + name); }
-
-  void MakeRun(const std::string& name) {
-    auto taken = RunFolder::Open(folder_ / name, *lock_);
-    ASSERT_TRUE(taken.ok()) << taken.status();
-    auto stats = Run(name + "/cells.jsonl");
-    ASSERT_TRUE(stats.ok()) << stats.status();
-    ASSERT_TRUE(WriteOutputs(*lock_, *log_, (*taken)->paths()).ok());
-    const Json server = {{"version", "0.1.0+abc"},
-                         {"contract_version", "steer.v1/1"},
-                         {"name", "fake-model"},
-                         {"device", "cpu"},
-                         {"dtype", "float32"},
-                         {"model_fingerprint", service_.behaviour.model_fingerprint},
-                         {"numeric_fingerprint", service_.behaviour.numeric_fingerprint},
-                         {"numeric_facts", {{"threads", "2"}}}};
-    const Json run = {{"format", "steer-run-1"},
-                      {"sessions", {{{"client", {{"version", "0.1.0+abc"}}}, {"server", server}}}}};
-    WriteAll((*taken)->paths().run, run.dump(2));
-  }
-
-  CheckedRun CheckIt(const std::string& name = "run") {
-    absl::StatusOr<CheckedRun> run = CheckRunFolder(folder_ / name);
-    EXPECT_TRUE(run.ok()) << run.status();
-    return run.ok() ? *std::move(run) : CheckedRun();
-  }
-
-  static const CheckResult* Find(const CheckedRun& run, const std::string& what) {
-    for (const CheckResult& check : run.checks) {
-      if (check.what == what) return &check;
-    }
-    ADD_FAILURE() << "no check of " << what << "\n" << CheckLines(run.checks);
-    static const CheckResult none;
-    return &none;
-  }
-
-  // The file's own line must fail, and with it the whole.
-  void ExpectFound(const std::string& what, const std::string& how) {
-    const CheckedRun run = CheckIt();
-    EXPECT_TRUE(Find(run, what)->failed()) << how << "\n" << CheckLines(run.checks);
-    EXPECT_EQ(WorstOf(run.checks), CheckWeight::kResults) << how << "\n" << CheckLines(run.checks);
-  }
-
-  void PutBack() {
-    for (const auto& [name, bytes] : whole_) WriteAll(In(name), bytes);
-  }
-
-  // Damage of every class at `places` places.
-  void Damage(const std::string& name, size_t places) {
-    const std::string bytes = whole_.at(name);
-    ASSERT_GT(bytes.size(), places);
-    for (size_t i = 0; i < places; ++i) {
-      const size_t at = i * (bytes.size() - 1) / std::max<size_t>(places - 1, 1);
-      std::string changed = bytes;
-      changed[at] = static_cast<char>(changed[at] ^ (i % 2 == 0 ? 1 : 0x80));
-      WriteAll(In(name), changed);
-      ExpectFound(name, absl::StrCat(name, ": byte ", at));
-    }
-    WriteAll(In(name), bytes + "\n");
-    ExpectFound(name, name + ": a byte more");
-    WriteAll(In(name), bytes.substr(0, bytes.size() / 2));
-    ExpectFound(name, name + ": cut in the middle");
-    WriteAll(In(name), "");
-    ExpectFound(name, name + ": empty");
-    WriteAll(In(name), bytes);
-  }
-
-  // Replaces one line of the log.
-  void ChangeRecord(const std::string& key, const std::function<void(Json*)>& change) {
-    std::vector<std::string> lines = absl::StrSplit(whole_.at("cells.jsonl"), '\n');
-    int changed = 0;
-    for (std::string& line : lines) {
-      if (!absl::StrContains(line, absl::StrCat("\"key\":\"", key, "\""))) continue;
-      Json json = *ParseJson(line);
-      change(&json);
-      line = Reseal(json.dump());
-      ++changed;
-    }
-    ASSERT_EQ(changed, 1) << key;
-    WriteAll(In("cells.jsonl"), absl::StrJoin(lines, "\n"));
-  }
-
-  std::map<std::string, std::string> whole_;
-};
-
-TEST_F(ReproduceTest, AWholeFolderHasNothingToSay) {
+TEST_F(RunCheck, AWholeFolderHasNothingToSay) {
   const CheckedRun run = CheckIt();
   EXPECT_EQ(WorstOf(run.checks), CheckWeight::kNote);
   for (const CheckResult& check : run.checks)
@@ -161,16 +48,16 @@ TEST_F(ReproduceTest, AWholeFolderHasNothingToSay) {
   EXPECT_FALSE(absl::StrContains(CheckLines(run.checks) + ChecksJson(run.checks).dump(), kCanary));
 }
 
-TEST_F(ReproduceTest, EveryDamageOfLockAndLogIsFound) {
+TEST_F(RunCheck, EveryDamageOfLockAndLogIsFound) {
   Damage("lock.json", 150);
   Damage("cells.jsonl", 300);
 }
 
-TEST_F(ReproduceTest, EveryDamageOfADerivedFileIsFound) {
+TEST_F(RunCheck, EveryDamageOfADerivedFileIsFound) {
   for (const char* name : kDerived) Damage(name, 5);
 }
 
-TEST_F(ReproduceTest, EveryFileThatIsGoneIsFound) {
+TEST_F(RunCheck, EveryFileThatIsGoneIsFound) {
   for (const auto& [name, bytes] : whole_) {
     if (name == ".writer") continue;
     fs::remove(In(name));
@@ -188,7 +75,7 @@ TEST_F(ReproduceTest, EveryFileThatIsGoneIsFound) {
   EXPECT_EQ(ReasonOf(CheckRunFolder(folder_ / "run").status()), "NOT_A_RUN_FOLDER");
 }
 
-TEST_F(ReproduceTest, ALogThatSaysTheSameInOtherBytesIsFound) {
+TEST_F(RunCheck, ALogThatSaysTheSameInOtherBytesIsFound) {
   const std::string bytes = whole_.at("cells.jsonl");
   const size_t end = bytes.find('\n');
   // Space where JSON allows it; a whole record twice; keys in another order.
@@ -204,7 +91,7 @@ TEST_F(ReproduceTest, ALogThatSaysTheSameInOtherBytesIsFound) {
   ExpectFound("cells.jsonl", "order of keys");
 }
 
-TEST_F(ReproduceTest, AForgedRecordContradictsOthers) {
+TEST_F(RunCheck, AForgedRecordContradictsOthers) {
   const auto outcome = [](Json* json) {
     std::string refused = (*json)["payload"]["rows"]["refused"];
     refused[0] = refused[0] == 'R' ? '-' : 'R';
@@ -235,7 +122,7 @@ TEST_F(ReproduceTest, AForgedRecordContradictsOthers) {
   ExpectFound("records", "a key that is not the record's own");
 }
 
-TEST_F(ReproduceTest, AnUnfinishedRunIsUnfinishedAndNotDamaged) {
+TEST_F(RunCheck, AnUnfinishedRunIsUnfinishedAndNotDamaged) {
   for (const char* name : kDerived) fs::remove(In(name));
   const std::string bytes = whole_.at("cells.jsonl");
   const size_t cut = bytes.find("\"key\":\"seed-1/test/");
@@ -252,7 +139,7 @@ TEST_F(ReproduceTest, AnUnfinishedRunIsUnfinishedAndNotDamaged) {
   EXPECT_TRUE(absl::StrContains(Find(run, "cells.jsonl")->said, "30 bytes"));
 }
 
-TEST_F(ReproduceTest, FiguresOfAnotherGnuplotAreNotChecked) {
+TEST_F(RunCheck, FiguresOfAnotherGnuplotAreNotChecked) {
   const std::string here = SvgProducer(whole_.at("figure.svg"));
   ASSERT_TRUE(absl::StartsWith(here, "gnuplot ")) << here;
   const auto other = [&here](const std::string& bytes) {
@@ -276,7 +163,7 @@ TEST_F(ReproduceTest, FiguresOfAnotherGnuplotAreNotChecked) {
   ExpectFound("figure.svg", "an SVG that the report does not show");
 }
 
-TEST_F(ReproduceTest, APngOfOtherFontsFailsNothingButItself) {
+TEST_F(RunCheck, APngOfOtherFontsFailsNothingButItself) {
   std::string png = whole_.at("figure.png");
   // An empty text chunk before the end: whole, and other bytes. The CRC is from zlib.
   png.insert(png.size() - 12, std::string("\0\0\0\0tEXt\x96\x42\xc5\x85", 12));
@@ -287,7 +174,7 @@ TEST_F(ReproduceTest, APngOfOtherFontsFailsNothingButItself) {
   EXPECT_EQ(WorstOf(run.checks), CheckWeight::kFigure) << CheckLines(run.checks);
 }
 
-TEST_F(ReproduceTest, EveryChangedByteOfAPngIsFound) {
+TEST_F(RunCheck, EveryChangedByteOfAPngIsFound) {
   const std::string png = whole_.at("figure.png");
   for (size_t at = 0; at < png.size(); at += 1 + png.size() / 2000) {
     std::string changed = png;
@@ -296,7 +183,7 @@ TEST_F(ReproduceTest, EveryChangedByteOfAPngIsFound) {
   }
 }
 
-TEST_F(ReproduceTest, WithoutGnuplotFiguresAreNotChecked) {
+TEST_F(RunCheck, WithoutGnuplotFiguresAreNotChecked) {
   const std::string path = getenv("PATH");
   setenv("PATH", "/nonexistent", 1);
   CheckedRun run = CheckIt();
@@ -316,7 +203,7 @@ TEST_F(ReproduceTest, WithoutGnuplotFiguresAreNotChecked) {
   setenv("PATH", path.c_str(), 1);
 }
 
-TEST_F(ReproduceTest, StrangersAreNamedAndChangeNothing) {
+TEST_F(RunCheck, StrangersAreNamedAndChangeNothing) {
   WriteAll(In("notes\n.txt"), "x");
   WriteAll(In("summary.json.tmp.12.3"), "x");
   fs::create_directory(In("sets"));
@@ -333,7 +220,7 @@ TEST_F(ReproduceTest, StrangersAreNamedAndChangeNothing) {
   ExpectFound(name, "no set");
 }
 
-TEST_F(ReproduceTest, FactsThatDoNotGiveTheirFingerprintAreSaid) {
+TEST_F(RunCheck, FactsThatDoNotGiveTheirFingerprintAreSaid) {
   WriteAll(In("run.json"), absl::StrReplaceAll(whole_.at("run.json"),
                                                {{"\"threads\": \"2\"", "\"threads\": \"4\""}}));
   CheckedRun run = CheckIt();
@@ -343,7 +230,7 @@ TEST_F(ReproduceTest, FactsThatDoNotGiveTheirFingerprintAreSaid) {
   ExpectFound("run.json", "no sessions");
 }
 
-TEST_F(ReproduceTest, NothingIsWrittenAndAReadOnlyFolderWill) {
+TEST_F(RunCheck, NothingIsWrittenAndAReadOnlyFolderWill) {
   for (const auto& entry : fs::directory_iterator(folder_ / "run"))
     fs::permissions(entry.path(), fs::perms::owner_read);
   fs::permissions(folder_ / "run", fs::perms::owner_read | fs::perms::owner_exec);
@@ -362,7 +249,7 @@ TEST_F(ReproduceTest, NothingIsWrittenAndAReadOnlyFolderWill) {
   EXPECT_EQ(Listing(folder_ / "run"), damaged);
 }
 
-TEST_F(ReproduceTest, AFolderInUseIsSaidAndWritersWaitForReaders) {
+TEST_F(RunCheck, AFolderInUseIsSaidAndWritersWaitForReaders) {
   {
     auto writer = RunFolder::OpenExisting(folder_ / "run");
     ASSERT_TRUE(writer.ok()) << writer.status();
@@ -381,74 +268,6 @@ TEST_F(ReproduceTest, AFolderInUseIsSaidAndWritersWaitForReaders) {
   fs::remove(In(".writer"));
   EXPECT_FALSE((*FolderHold::Take(folder_ / "run"))->held());
   EXPECT_EQ(WorstOf(CheckIt().checks), CheckWeight::kNote);
-}
-
-TEST_F(ReproduceTest, ASecondRunReproducesTheFirst) {
-  ASSERT_NO_FATAL_FAILURE(MakeRun("again"));
-  const auto comparison = CompareRuns(CheckIt(), CheckIt("again"));
-  ASSERT_TRUE(comparison.ok()) << comparison.status();
-  EXPECT_TRUE(comparison->reproduced());
-  EXPECT_EQ(comparison->cells, 2 * (12 + 6));
-  EXPECT_TRUE(absl::StartsWith(ComparisonLines(*comparison), "reproduced, byte for byte\n"));
-}
-
-TEST_F(ReproduceTest, AnotherRunSaysWhichCellsAndHow) {
-  service_.behaviour.numeric_fingerprint = std::string(64, 'c');
-  service_.behaviour.baseline_refusal = 0.6;
-  ASSERT_NO_FATAL_FAILURE(MakeRun("other"));
-  const auto comparison = CompareRuns(CheckIt(), CheckIt("other"));
-  ASSERT_TRUE(comparison.ok()) << comparison.status();
-  EXPECT_FALSE(comparison->reproduced());
-  EXPECT_NE(comparison->our_fingerprints, comparison->their_fingerprints);
-  EXPECT_EQ(comparison->differing.size(), 36u) << "each cell names its server's numbers";
-  int outcomes = 0;
-  for (const CellDifference& d : comparison->differing) {
-    EXPECT_TRUE(d.fingerprint);
-    // Judged by the counts, which come another way.
-    EXPECT_GE(d.rows_refused, std::abs(d.ours.refused - d.theirs.refused)) << d.key;
-    outcomes += d.rows_refused > 0;
-  }
-  EXPECT_GT(outcomes, 0);
-  const std::string lines = ComparisonLines(*comparison, 3);
-  EXPECT_TRUE(absl::StrContains(lines, "not byte for byte: outcomes differ")) << lines;
-  EXPECT_TRUE(absl::StrContains(lines, "and 33 more")) << lines;
-  EXPECT_FALSE(absl::StrContains(lines + ComparisonJson(*comparison).dump(), kCanary));
-}
-
-TEST_F(ReproduceTest, OtherNumbersWithEqualRowsAreSaidToBeEqual) {
-  ASSERT_NO_FATAL_FAILURE(MakeRun("other"));
-  // The same rows under another fingerprint, which keys of fits begin with.
-  const std::string ours = service_.behaviour.numeric_fingerprint, theirs(64, 'c');
-  std::string log;
-  for (absl::string_view line : absl::StrSplit(whole_.at("cells.jsonl"), '\n', absl::SkipEmpty())) {
-    const std::string changed = absl::StrReplaceAll(
-        absl::StrReplaceAll(line, {{ours, theirs}}),
-        {{absl::StrCat("/fit/", ours.substr(0, 12)), absl::StrCat("/fit/", theirs.substr(0, 12))}});
-    absl::StrAppend(&log, Reseal(changed), "\n");
-  }
-  WriteAll(folder_ / "other/cells.jsonl", log);
-  const auto comparison = CompareRuns(CheckIt(), CheckIt("other"));
-  ASSERT_TRUE(comparison.ok()) << comparison.status();
-  EXPECT_FALSE(comparison->reproduced());
-  EXPECT_TRUE(comparison->same_verdict());
-  EXPECT_EQ(ComparisonJson(*comparison)["conclusion"],
-            "not byte for byte: every row is equal, and the verdict is the same");
-}
-
-TEST_F(ReproduceTest, EqualAndUnfinishedIsNoReproduction) {
-  ASSERT_NO_FATAL_FAILURE(MakeRun("again"));
-  for (const char* name : {"run", "again"})
-    WriteAll(folder_ / (std::string(name) + "/cells.jsonl"), "");
-  const auto comparison = CompareRuns(CheckIt(), CheckIt("again"));
-  ASSERT_TRUE(comparison.ok()) << comparison.status();
-  EXPECT_TRUE(comparison->same_bytes);
-  EXPECT_FALSE(comparison->reproduced());
-}
-
-TEST_F(ReproduceTest, RunsOfAnotherLockAreNotCompared) {
-  CheckedRun ours = CheckIt(), theirs = CheckIt();
-  theirs.lock->digest[0] ^= 1;
-  EXPECT_EQ(ReasonOf(CompareRuns(ours, theirs).status()), "FOLDER_OF_ANOTHER_LOCK");
 }
 
 }  // namespace
