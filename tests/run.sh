@@ -18,11 +18,13 @@ case ${1:-} in
   *) echo "tests/run.sh: unknown argument $1 (known: --long NAME, --list)" >&2; exit 2 ;;
 esac
 
-# Parallel, since most tests wait for something; timeouts leave room for it.
+# Parallel, since most tests wait for something; timeouts leave room for it. A test that skipped itself without need fails the run, with a line
+# on standard error; else the judge of skips says nothing, and the last line is ctest's.
 run_ctest() {
   build=$1
   shift
-  ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-tests=error "$@"
+  ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-tests=error --output-junit "$build/results.xml" "$@"
+  python3 -B "$root/tests/counts/skipped_tests.py" "$build/results.xml"
 }
 # What the fuzz tier needs and nothing else does, so that deploy/packages.txt stays without it.
 install_clang() {

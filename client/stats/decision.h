@@ -31,7 +31,7 @@ enum class Verdict {
   kSeedsDisagree,  // over seeds only
 };
 // "INCOMPLETE", "NO-BASELINE-REFUSAL", "SINGLE-DIRECTION-REPRODUCES", "NOT-SINGLE-DIRECTION",
-// "SEEDS-DISAGREE".
+// "SEEDS-DISAGREE". INCOMPLETE for a value that is none of these.
 absl::string_view VerdictName(Verdict verdict);
 absl::StatusOr<Verdict> ParseVerdict(absl::string_view name);
 

@@ -150,6 +150,8 @@ TEST(Verdicts, HaveNames) {
   }
   EXPECT_EQ(VerdictName(Verdict::kSingleDirectionReproduces), "SINGLE-DIRECTION-REPRODUCES");
   EXPECT_FALSE(ParseVerdict("reproduces").ok());
+  // What is no verdict never reads as a result.
+  EXPECT_EQ(VerdictName(static_cast<Verdict>(99)), "INCOMPLETE");
 }
 
 // Locks name this digest: if it changes, so must the rule's name.

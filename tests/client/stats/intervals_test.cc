@@ -36,6 +36,12 @@ TEST(Intervals, EndAtZeroAndOneExactly) {
   EXPECT_NEAR(ClopperPearsonInterval(0, 100).high, 1 - std::pow(0.025, 0.01), 1e-13);
 }
 
+TEST(Intervals, OfAllCertaintyExcludeNothing) {
+  const Interval all = ClopperPearsonInterval(3, 7, 1.0);
+  EXPECT_NEAR(all.low, 0.0, 1e-15);
+  EXPECT_GT(all.high, 0.999);  // where 1 - I is below rounding
+}
+
 TEST(Intervals, KnowNothingWithoutPrompts) {
   EXPECT_EQ(WilsonInterval(0, 0).low, 0.0);
   EXPECT_EQ(WilsonInterval(0, 0).high, 1.0);

@@ -54,6 +54,16 @@ TEST(Selection, TakesTheLowestOfATieAndSkipsUnusableLayers) {
   EXPECT_DOUBLE_EQ(result->swings[1].rise, 0.25);
 }
 
+// The largest counts that are taken: a product that overflowed would turn the order of the layers round.
+TEST(Selection, ComparesTheLargestCountsExactly) {
+  constexpr int64_t kMost = 1 << 20;
+  auto result = SelectLargestSwing(
+      {kMost, kMost}, {0, kMost},
+      {{1, true, {1, kMost}, {kMost, kMost}}, {2, true, {0, kMost}, {kMost, kMost}}});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->tied, ElementsAre(2));
+}
+
 TEST(Selection, NegativeSwingsStillHaveALargest) {
   auto result =
       SelectLargestSwing({2, 4}, {2, 4}, {{1, true, {4, 4}, {0, 4}}, {2, true, {3, 4}, {1, 4}}});
@@ -83,7 +93,11 @@ TEST(Selection, RefusesCountsThatAreNone) {
               HasSubstr("layer 3 ablated"));
   EXPECT_THAT(message(SelectLargestSwing(four, four, {{3, true, four, {5, 4}}})),
               HasSubstr("layer 3 added"));
+  EXPECT_THAT(message(SelectLargestSwing({0, (1 << 20) + 1}, four, {})),
+              HasSubstr("harmful baseline"));
   EXPECT_THAT(message(SelectLargestSwing(four, four, {{3, true, {2, 5}, four}})),
+              HasSubstr("other validation prompts"));
+  EXPECT_THAT(message(SelectLargestSwing(four, four, {{3, true, four, {2, 5}}})),
               HasSubstr("other validation prompts"));
   EXPECT_THAT(
       message(SelectLargestSwing(four, four, {{3, true, four, four}, {3, true, four, four}})),
