@@ -20,9 +20,8 @@ class Checker : public nlohmann::json_sax<Json> {
   bool boolean(bool) override { return true; }
   bool number_integer(number_integer_t) override { return true; }
   bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t value, const string_t& text) override {
-    return std::isfinite(value) || Fail(absl::StrCat("the number ", text, " is not finite"));
-  }
+  // The parser itself refuses a number beyond double's range, as an error of the text.
+  bool number_float(number_float_t, const string_t&) override { return true; }
   bool string(string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
   bool start_object(std::size_t) override {
@@ -30,8 +29,8 @@ class Checker : public nlohmann::json_sax<Json> {
     return Enter();
   }
   bool key(string_t& name) override {
-    return keys_.back().insert(name).second ||
-           Fail(absl::StrCat("the key \"", name.substr(0, 80), "\" occurs twice in one object"));
+    if (keys_.back().insert(name).second) return true;
+    return Fail(absl::StrCat("the key \"", name.substr(0, 80), "\" occurs twice in one object"));
   }
   bool end_object() override {
     keys_.pop_back();
@@ -43,27 +42,25 @@ class Checker : public nlohmann::json_sax<Json> {
     --depth_;
     return true;
   }
-  bool parse_error(std::size_t position, const std::string&,
-                   const nlohmann::detail::exception& e) override {
-    position_ = position;
-    std::string what = e.what();
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& e) override {
+    const std::string what = e.what();
     // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." -> what
     // follows the bracket
-    size_t bracket = what.find("] ");
-    return Fail(bracket == std::string::npos ? what : what.substr(bracket + 2));
+    return Fail(what.substr(what.find("] ") + 2));
   }
   const std::string& problem() const { return problem_; }
 
  private:
   bool Enter() {
-    return ++depth_ <= kMaxJsonDepth || Fail(absl::StrCat("nested deeper than ", kMaxJsonDepth));
+    if (++depth_ <= kMaxJsonDepth) return true;
+    return Fail(absl::StrCat("nested deeper than ", kMaxJsonDepth));
   }
+  // The parser stops at the first.
   bool Fail(std::string problem) {
-    if (problem_.empty()) problem_ = std::move(problem);
+    problem_ = std::move(problem);
     return false;
   }
   int depth_ = 0;
-  size_t position_ = 0;
   std::vector<std::set<std::string>> keys_;
   std::string problem_;
 };
@@ -72,15 +69,13 @@ template <typename T>
 absl::StatusOr<T> Parse(absl::string_view text) {
   // The parser takes a NUL for the end, and would not look at what follows it.
   if (const size_t at = text.find('\0'); at != absl::string_view::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("not valid JSON: a NUL character at byte ", at));
+    return absl::InvalidArgumentError(absl::StrCat("not valid JSON: a NUL character at byte ", at));
   }
   Checker checker;
   const char* begin = text.data();
   if (!nlohmann::json::sax_parse(begin, begin + text.size(), &checker)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "not valid JSON: ",
-        checker.problem().empty() ? "syntax error" : checker.problem().substr(0, 400)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("not valid JSON: ", checker.problem().substr(0, 400)));
   }
   T value = T::parse(begin, begin + text.size(), nullptr, false);
   if (value.is_discarded()) return absl::InvalidArgumentError("not valid JSON");

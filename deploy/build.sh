@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing and builds everything into build/release. Prints the build folder on standard output.
-#   deploy/build.sh [PRESET] [TARGET ...]      PRESET: release (default) or asan
+#   deploy/build.sh [PRESET] [TARGET ...]      PRESET: release (default), asan, tsan, fuzz or coverage
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 preset=${1:-release}

@@ -5,7 +5,7 @@
 #   tests/run.sh --list          the longer tiers
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-tiers="real asan tsan faults overload soak fuzz planted50 peers"
+tiers="real asan tsan faults overload soak fuzz coverage planted50 peers"
 case ${1:-} in
   "") tier="" ;;
   --list) echo "$tiers"; exit 0 ;;
@@ -26,12 +26,12 @@ run_ctest() {
   ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-tests=error --output-junit "$build/results.xml" "$@"
   python3 -B "$root/tests/counts/skipped_tests.py" "$build/results.xml"
 }
-# What the fuzz tier needs and nothing else does, so that deploy/packages.txt stays without it.
+# What the tiers fuzz and coverage need and nothing else does, so that deploy/packages.txt stays without it: install_clang PACKAGE ...
 install_clang() {
-  command -v clang++-14 >/dev/null && dpkg-query -W libclang-rt-14-dev >/dev/null 2>&1 && return
-  [ "$(id -u)" = 0 ] || { echo "tests/run.sh: the fuzz tier needs clang-14 and libclang-rt-14-dev; installing them needs root" >&2; exit 1; }
+  dpkg-query -W -f '${db:Status-Status}\n' "$@" 2>&1 | grep -qvx installed || return 0
+  [ "$(id -u)" = 0 ] || { echo "tests/run.sh: the tier \"$tier\" needs $*; installing them needs root" >&2; exit 1; }
   apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clang-14 libclang-rt-14-dev >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 # Schemas of compose and Kubernetes. Without the package registry their one test is skipped, and says so.
 install_manifest_packages() {
@@ -49,10 +49,12 @@ install_manifest_packages() {
   export STEER_MANIFEST_PACKAGES="$folder"
 }
 case $tier in
-  fuzz) install_clang; build=$("$root/deploy/build.sh" fuzz fuzz_targets); exec "$root/tests/fuzz/run.sh" "$build" ;;
+  fuzz) install_clang clang-14 libclang-rt-14-dev; build=$("$root/deploy/build.sh" fuzz fuzz_targets); exec "$root/tests/fuzz/run.sh" "$build" ;;
   "") build=$("$root/deploy/build.sh" release); install_manifest_packages; run_ctest "$build" --label-exclude 'long-' ;;
   # An arena larger than the machine is refused by the allocator; the test of that wants its answer, not the sanitizer's end.
   asan) build=$("$root/deploy/build.sh" asan); export ASAN_OPTIONS=allocator_may_return_null=1; run_ctest "$build" --label-exclude 'long-|not-asan' ;;
+  coverage) install_clang clang-14 libclang-rt-14-dev llvm-14; build=$("$root/deploy/build.sh" coverage); install_manifest_packages
+    exec "$root/tests/coverage/run_coverage.sh" "$build" ;;
   tsan) exec "$root/tests/threads/run_tsan.sh" ;;
   real) build=$("$root/deploy/build.sh" release); exec "$root/tests/real/run_real.sh" "$build" ;;
   peers) build=$("$root/deploy/build.sh" release); exec "$root/tests/integration/run_peers.sh" "$build" ;;

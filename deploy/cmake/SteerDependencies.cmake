@@ -36,5 +36,11 @@ set_target_properties(steer_torch PROPERTIES
 
 # OpenMP with the libgomp that libtorch loads: a second one on the link line would leave it to the loader which of the two a program gets.
 add_library(libgomp_of_torch INTERFACE)
-target_compile_options(libgomp_of_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+# clang's -fopenmp calls another runtime, so with it (coverage) the loops run on one thread; nothing that they compute depends on that.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  set(_openmp -fopenmp-simd)
+else()
+  set(_openmp -fopenmp)
+endif()
+target_compile_options(libgomp_of_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${_openmp}>)
 target_link_libraries(libgomp_of_torch INTERFACE "${_torch}/lib/libgomp.so.1")

@@ -22,6 +22,14 @@ if(STEER_SANITIZE)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${STEER_SANITIZE}> $<$<COMPILE_LANGUAGE:CXX>:-fno-omit-frame-pointer>)
   add_link_options(-fsanitize=${STEER_SANITIZE})
 endif()
+if(STEER_COVERAGE)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "STEER_COVERAGE needs clang: gcc counts the compiler's own ways out (exceptions) as branches")
+  endif()
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fprofile-instr-generate> $<$<COMPILE_LANGUAGE:CXX>:-fcoverage-mapping>)
+  add_link_options(-fprofile-instr-generate)
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1")  # the counts are of the source, so they do not depend on it, and the build is quicker
+endif()
 
 # Installed programs find libtorch's five libraries in ../lib; see Dockerfile.
 set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib")

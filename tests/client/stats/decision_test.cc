@@ -101,6 +101,33 @@ TEST(PostRule, NamesEveryMissingCellBeforeAnythingElse) {
   EXPECT_EQ(VerdictOf(PostCells()), Verdict::kIncomplete);
 }
 
+// A margin needs both of its cells, whichever of them is missing; what is left would reproduce.
+TEST(PostRule, HoldsNoMarginOfACellThatIsMissing) {
+  const std::pair<absl::optional<RefusalCount> PostCells::*, std::vector<std::string>> cases[] = {
+      {&PostCells::baseline_harmful,
+       {"suppression-beyond-control", "induction", "induction-beyond-control"}},
+      {&PostCells::ablate, {"baseline", "induction", "induction-beyond-control"}},
+      {&PostCells::ablate_control,
+       {"baseline", "suppression", "induction", "induction-beyond-control"}},
+      {&PostCells::baseline_harmless,
+       {"baseline", "suppression", "suppression-beyond-control", "induction-beyond-control"}},
+      {&PostCells::add, {"baseline", "suppression", "suppression-beyond-control"}},
+      {&PostCells::add_control,
+       {"baseline", "suppression", "suppression-beyond-control", "induction"}},
+  };
+  for (const auto& [cell, expected] : cases) {
+    PostCells cells = Cells32({32, 0, 32, 0, 32, 0});
+    cells.*cell = absl::nullopt;
+    auto decision = DecidePost(cells);
+    ASSERT_TRUE(decision.ok());
+    EXPECT_EQ(decision->verdict, Verdict::kIncomplete);
+    ASSERT_EQ(decision->missing.size(), 1u);
+    std::vector<std::string> names;
+    for (const Margin& margin : decision->margins) names.push_back(margin.name);
+    EXPECT_EQ(names, expected) << decision->missing[0];
+  }
+}
+
 TEST(PostRule, ReportsItsMarginsWhateverTheVerdict) {
   auto decision = DecidePost(Cells32({13, 0, 15, 1, 3, 2}));
   ASSERT_TRUE(decision.ok());

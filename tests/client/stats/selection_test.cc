@@ -52,6 +52,9 @@ TEST(Selection, TakesTheLowestOfATieAndSkipsUnusableLayers) {
   EXPECT_FALSE(result->swings[0].usable);
   EXPECT_DOUBLE_EQ(result->swings[1].drop, 0.75);
   EXPECT_DOUBLE_EQ(result->swings[1].rise, 0.25);
+  EXPECT_DOUBLE_EQ(result->swings[1].swing(), 1.0);
+  // Reports divide by the prompts of cells that have none yet.
+  EXPECT_EQ(RefusalCount().rate(), 0.0);
 }
 
 // The largest counts that are taken: a product that overflowed would turn the order of the layers round.

@@ -206,10 +206,21 @@ TEST(SafetensorsTest, OffsetsTileTheData) {
 
 TEST(SafetensorsTest, RefusesTooManyTensors) {
   std::string header = "{";
-  for (int i = 0; i <= 100000; ++i) {
-    absl::StrAppend(&header, i == 0 ? "" : ",", "\"t", i, "\":", Entry("\"U8\"", "[0]", "[0,0]"));
-  }
-  EXPECT_THAT(Refusal(header + "}", ""), HasSubstr("more than 100000 tensors"));
+  int named = 0;
+  const auto name_up_to = [&](int count) {
+    for (; named < count; ++named) {
+      absl::StrAppend(&header, "\"t", named, "\":", Entry("\"U8\"", "[0]", "[0,0]"), ",");
+    }
+    return header + "\"__metadata__\": {}}";
+  };
+  // The metadata is no tensor: beside as many tensors as may be it counts for none.
+  EXPECT_EQ(Refusal(name_up_to(100000), ""), "accepted");
+  EXPECT_THAT(Refusal(name_up_to(100001), ""), HasSubstr("more than 100000 tensors"));
+  EXPECT_THAT(Refusal(header.substr(0, header.size() - 1) + "}", ""),
+              HasSubstr("more than 100000 tensors"));
+  std::map<std::string, TensorView> tensors;
+  for (int i = 0; i <= 100000; ++i) tensors[absl::StrCat(i)] = {TensorType::kUInt8, {0}, {}};
+  EXPECT_FALSE(SerializeSafetensors(tensors, {}).ok());
 }
 
 TEST(SafetensorsTest, WriterRefusesWhatTheReaderWould) {
