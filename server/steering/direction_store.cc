@@ -26,6 +26,21 @@ int64_t TensorBytes(const DirectionSet& set) {
                               sizeof(float));
 }
 
+// The file that was there when the store took it up, or DATA_LOSS: with another content the
+// receipts of calls that use the set would name what they did not use.
+absl::StatusOr<ReadSet> ReadUnchanged(const std::string& path, const DirectionSet& facts,
+                                      StatesUse use) {
+  auto read = ReadSetFile(path, use);
+  if (!read.ok()) {
+    return MakeError(absl::StatusCode::kDataLoss, "STORED_SET_DAMAGED", read.status().message());
+  }
+  if (read->set.content_digest != facts.content_digest) {
+    return MakeError(absl::StatusCode::kDataLoss, "STORED_SET_DAMAGED",
+                     absl::StrCat(path, ": replaced while the store was open"));
+  }
+  return read;
+}
+
 }  // namespace
 
 std::string DirectionStore::SetPath(const std::string& set_id) const {
@@ -74,15 +89,9 @@ absl::StatusOr<std::shared_ptr<const DirectionSet>> DirectionStore::Loaded(
       return entry->loaded;
     }
   }
-  auto read = ReadSetFile(SetPath(entry->set_id), StatesUse::kCheckOnly);
-  if (!read.ok()) {
-    return MakeError(absl::StatusCode::kDataLoss, "STORED_SET_DAMAGED", read.status().message());
-  }
-  if (read->set.content_digest != entry->facts->content_digest) {
-    return MakeError(absl::StatusCode::kDataLoss, "STORED_SET_DAMAGED",
-                     absl::StrCat(SetPath(entry->set_id), ": replaced while the store was open"));
-  }
-  auto set = std::make_shared<const DirectionSet>(std::move(read->set));
+  STEER_ASSIGN_OR_RETURN(
+      ReadSet read, ReadUnchanged(SetPath(entry->set_id), *entry->facts, StatesUse::kCheckOnly));
+  auto set = std::make_shared<const DirectionSet>(std::move(read.set));
   absl::MutexLock lock(&mutex_);
   Remember(entry, set);
   return set;
@@ -154,11 +163,9 @@ absl::StatusOr<std::shared_ptr<const DirectionSet>> DirectionStore::GetWithState
                      absl::StrCat("direction set ", set_id,
                                   " was stored without per-prompt states; fit it again with them"));
   }
-  auto read = ReadSetFile(SetPath(set_id), StatesUse::kLoad);
-  if (!read.ok()) {
-    return MakeError(absl::StatusCode::kDataLoss, "STORED_SET_DAMAGED", read.status().message());
-  }
-  return std::make_shared<const DirectionSet>(std::move(read->set));
+  STEER_ASSIGN_OR_RETURN(ReadSet read,
+                         ReadUnchanged(SetPath(set_id), *entry->facts, StatesUse::kLoad));
+  return std::make_shared<const DirectionSet>(std::move(read.set));
 }
 
 absl::StatusOr<std::vector<StoredSet>> DirectionStore::List(const std::string& model_fingerprint,
