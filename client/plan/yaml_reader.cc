@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 
 namespace steer {
 namespace {
@@ -37,10 +38,10 @@ std::string KindOf(const YAML::Node& node) {
   }
 }
 
-bool IsDecimal(const std::string& text) {
-  const size_t start = !text.empty() && text[0] == '-' ? 1 : 0;
-  return text.size() > start &&
-         std::all_of(text.begin() + static_cast<std::ptrdiff_t>(start), text.end(),
+// No sign but a minus, no blank, no other base: what absl::SimpleAtoi takes beyond these.
+bool IsDecimal(absl::string_view text) {
+  absl::ConsumePrefix(&text, "-");
+  return std::all_of(text.begin(), text.end(),
                      [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); });
 }
 

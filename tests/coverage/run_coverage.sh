@@ -29,6 +29,7 @@ for program in $(find "$build" -type f -perm -u+x ! -name '*.so' ! -path '*/CMak
 done
 # shellcheck disable=SC2086  # a list of paths that the build folder's name keeps without blanks
 llvm-cov-14 export -instr-profile="$work/merged.profdata" $programs >"$work/export.json" 2>"$work/export.log"
+cat "$work/export.log" >&2
 python3 -B "$root/tests/coverage/report.py" "$work/export.json" $partial --details "$work/uncovered.txt" || outcome=1
 echo "uncovered: $work/uncovered.txt"
 tail -30 "$work/ctest.log"

@@ -269,6 +269,43 @@ TEST_F(LockTest, NamesEachDataFileThatChanged) {
               AllOf(HasSubstr("no such file"), HasSubstr("--data-root")));
 }
 
+// The file is the locked one to the byte, and the lock names other prompts of it: made by another
+// reading of files, or by hand.
+TEST_F(LockTest, NamesAPromptThatIsNotTheLockedOne) {
+  const auto problem = [&](const Lock& lock) {
+    auto splits = LoadLockedPrompts(lock, folder_);
+    EXPECT_EQ(ReasonOf(splits.status()), "LOCK_DATA_MISMATCH");
+    return std::string(splits.status().message());
+  };
+  const Lock good = Freeze(SmallPlan());
+  ASSERT_TRUE(LoadLockedPrompts(good, folder_).ok());
+  Lock lock = good;
+  lock.harmful.rows = 11;
+  EXPECT_THAT(problem(lock), HasSubstr("harmful.txt: locked 11 rows, read 10"));
+  lock = good;
+  PromptRecord& record = lock.splits[1].harmless.test[0];
+  record.hash = Sha256Hex("another prompt");
+  EXPECT_THAT(problem(lock), HasSubstr(absl::StrCat("harmless.jsonl: the prompt of row ",
+                                                    record.row, " is not the locked one")));
+  record.row = 1000;
+  EXPECT_THAT(problem(lock), HasSubstr("the prompt of row 1000 is not the locked one"));
+}
+
+TEST_F(LockTest, RefusalTokensOfThePlanStandAboveTheServers) {
+  Plan plan = SmallPlan();
+  plan.scores = true;
+  plan.refusal_token_ids = {7};
+  EXPECT_THAT(Freeze(plan).refusal_token_ids, ElementsAre(7));
+}
+
+TEST_F(LockTest, IsNotWrittenOverWhatCannotBeRead) {
+  const std::string path = folder_ + "/taken";
+  std::filesystem::create_directories(path + "/inside");
+  EXPECT_FALSE(WriteLock(Freeze(SmallPlan()), path, /*replace=*/false).ok());
+  EXPECT_FALSE(WriteLock(Freeze(SmallPlan()), path, /*replace=*/true).ok());
+  EXPECT_TRUE(std::filesystem::exists(path + "/inside"));
+}
+
 TEST_F(LockTest, FreezingNeedsAServerThatCan) {
   ServerFacts facts = ToyFacts();
   facts.dtype = "bfloat16";
