@@ -207,9 +207,10 @@ TEST_F(LockTest, OfOtherVersionsIsRefusedByName) {
 }
 
 TEST_F(LockTest, IsNotJustAnyFile) {
-  for (const char* text : {"", "{}", "[]", "5", "\"x\"", "{\"content\": 1, \"digest\": \"x\"}",
-                           "{\"content\": {}, \"digest\": 5}", "version: 1",
-                           "{\"content\": {}, \"digest\": \"x\", \"more\": 1}"}) {
+  for (const char* text :
+       {"", "{}", "[]", "5", "\"x\"", "{\"content\": 1, \"digest\": \"x\"}",
+        "{\"content\": {}, \"digest\": 5}", "version: 1", "{\"digest\": \"x\", \"more\": {}}",
+        "{\"content\": {}, \"digest\": \"x\", \"more\": 1}"}) {
     auto read = ParseLock(text, "x.lock");
     EXPECT_TRUE(absl::IsInvalidArgument(read.status())) << text;
     EXPECT_THAT(std::string(read.status().message()), HasSubstr("x.lock"));

@@ -69,7 +69,7 @@ TEST_F(YamlReader, WholeNumbersAreDecimalDigits) {
 }
 
 TEST_F(YamlReader, ListsOfWholeNumbersAreDistinctAndOfALength) {
-  YamlMap map = Read("a: [3, 1]\nb: [1, 2, 1]\nc: [1, x]\nd: {x: 1}\n");
+  YamlMap map = Read("a: [3, 1]\nb: [1, 2, 1]\nc: [1, x]\nd: {x: 1}\ne: [[1]]\n");
   EXPECT_THAT(map.Ints("a", 0, 9, 1, 2), ElementsAre(3, 1));
   EXPECT_THAT(map.Ints("absent", 0, 9, 1, 2), IsEmpty());
   EXPECT_THAT(Problems(), IsEmpty());
@@ -78,11 +78,13 @@ TEST_F(YamlReader, ListsOfWholeNumbersAreDistinctAndOfALength) {
   EXPECT_THAT(map.Ints("b", 0, 9, 1, 3), ElementsAre(1, 2));
   EXPECT_THAT(map.Ints("c", 0, 9, 1, 3), ElementsAre(1));
   EXPECT_THAT(map.Ints("d", 0, 9, 1, 3), IsEmpty());
+  EXPECT_THAT(map.Ints("e", 0, 9, 1, 3), IsEmpty());
   EXPECT_THAT(Problems(),
               ElementsAre("p.yaml:1 a: wants 3 to 4 entries, has 2",
                           "p.yaml:1 a: wants 0 to 1 entries, has 2", "p.yaml:2 b: 1 occurs twice",
                           "p.yaml:3 c: wants a whole number, has \"x\"",
-                          "p.yaml:4 d: wants a list of whole numbers, has a mapping"));
+                          "p.yaml:4 d: wants a list of whole numbers, has a mapping",
+                          "p.yaml:5 e: wants a whole number, has a list"));
 }
 
 TEST_F(YamlReader, MappingsNestAndKeepTheirPath) {
