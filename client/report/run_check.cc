@@ -16,6 +16,7 @@
 #include "client/run/set_file.h"
 #include "common/errors.h"
 #include "common/files.h"
+#include "common/status_macros.h"
 
 namespace steer {
 namespace {
@@ -34,6 +35,20 @@ std::vector<std::string> NamesIn(const std::string& folder) {
     names.push_back(it->path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+// OK unless something that is to be read is no file: a pipe would be waited for.
+absl::Status CheckKinds(const std::string& folder) {
+  for (const std::string& name : NamesIn(folder)) {
+    if (EntryKind(name) != FolderEntry::kOfRun) continue;
+    std::error_code ignored;
+    const fs::file_status status = fs::status(absl::StrCat(folder, "/", name), ignored);
+    if (!fs::exists(status)) continue;
+    if (name == "sets" ? fs::is_directory(status) : fs::is_regular_file(status)) continue;
+    return MakeError(absl::StatusCode::kFailedPrecondition, "NOT_A_RUN_FOLDER",
+                     absl::StrCat(folder, "/", name, " is not what `run` leaves under that name"));
+  }
+  return absl::OkStatus();
 }
 
 CheckResult CheckLockFile(const std::string& path, absl::optional<Lock>* out) {
@@ -101,7 +116,11 @@ void CheckSets(const std::string& folder, const CheckedRun& run, std::vector<Che
                              : "it does not belong to a run; nothing vouches for it"});
       continue;
     }
-    const absl::StatusOr<std::string> bytes = ReadFile(absl::StrCat(folder, "/", name), kMaxBytes);
+    const std::string path = absl::StrCat(folder, "/", name);
+    std::error_code ignored;
+    const absl::StatusOr<std::string> bytes = fs::is_regular_file(path, ignored)
+                                                  ? ReadFile(path, kMaxBytes)
+                                                  : absl::DataLossError("it is no file");
     const absl::StatusOr<SetFacts> set = bytes.ok() ? ReadSetFile(*bytes) : bytes.status();
     absl::Status status = set.status();
     const std::string digest = name.substr(0, name.find('.'));
@@ -182,6 +201,7 @@ absl::StatusOr<CheckedRun> CheckRunFolder(const std::string& folder) {
                                   " holds neither lock.json nor cells.jsonl: name a folder "
                                   "that `run` wrote"));
   }
+  STEER_RETURN_IF_ERROR(CheckKinds(folder));
   const absl::StatusOr<std::unique_ptr<FolderHold>> hold = FolderHold::Take(folder);
   if (!hold.ok()) return hold.status();
   CheckedRun run;

@@ -31,7 +31,8 @@ struct CheckedRun {
 
 // What a checksum cannot find is a folder that was forged as a whole: lock, records, checksums and
 // outputs made anew to agree. Against that only a run of one's own helps (compare_runs.h).
-// NOT_FOUND (reason NOT_A_RUN_FOLDER) if there is neither lock nor log; ABORTED (reason
+// NOT_FOUND (reason NOT_A_RUN_FOLDER) if there is neither lock nor log, FAILED_PRECONDITION with the
+// same reason if one of the run's names is a pipe or a folder; ABORTED (reason
 // FOLDER_IN_USE) while a client writes there, whom the check keeps out in turn.
 absl::StatusOr<CheckedRun> CheckRunFolder(const std::string& folder);
 

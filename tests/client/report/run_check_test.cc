@@ -220,6 +220,20 @@ TEST_F(RunCheck, StrangersAreNamedAndChangeNothing) {
   ExpectFound(name, "no set");
 }
 
+TEST_F(RunCheck, APipeIsNotWaitedFor) {
+  for (const auto& [name, bytes] : whole_) {
+    fs::remove(In(name));
+    ASSERT_EQ(mkfifo(In(name).c_str(), 0600), 0);
+    EXPECT_EQ(ReasonOf(CheckRunFolder(folder_ / "run").status()), "NOT_A_RUN_FOLDER") << name;
+    fs::remove(In(name));
+    WriteAll(In(name), bytes);
+  }
+  const std::string name = "sets/" + std::string(64, 'a') + ".safetensors";
+  fs::create_directory(In("sets"));
+  ASSERT_EQ(mkfifo(In(name).c_str(), 0600), 0);
+  ExpectFound(name, "a pipe");
+}
+
 TEST_F(RunCheck, FactsThatDoNotGiveTheirFingerprintAreSaid) {
   WriteAll(In("run.json"), absl::StrReplaceAll(whole_.at("run.json"),
                                                {{"\"threads\": \"2\"", "\"threads\": \"4\""}}));
