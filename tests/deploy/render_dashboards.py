@@ -167,7 +167,7 @@ class Canvas:
 
 def main():
     source, binaries, output = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
-    plan = PLAN.replace("train: 24, validation: 8, test: 16", "train: 64, validation: 24, test: 48").replace("[0, 1]", "[0, 1, 2]")
+    plan = PLAN.replace("train: 24, validation: 8, test: 16", "train: 64, validation: 24, test: 48").replace("[0, 1, 2, 3, 4, 5]", "[0, 1, 2]")
     with Stack(source, binaries, plan) as stack:
         stack.bring_up()
         start, sweep = time.time(), stack.start_sweep()

@@ -24,7 +24,7 @@ data:
   harmful: {file: harmful.jsonl, format: jsonl, key: prompt}
   harmless: {file: harmless.jsonl, format: jsonl, key: prompt}
 splits: {train: 24, validation: 8, test: 16}
-seeds: [0, 1]
+seeds: [0, 1, 2, 3, 4, 5]
 readout: {name: post-1, quality: true, scores: true}
 decoding: {max_new_tokens: 32}
 controls: {family: isotropic, seed: 7, draws: 1}
