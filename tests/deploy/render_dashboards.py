@@ -8,8 +8,10 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 
+from live_test import ask
 from stack import PLAN, Stack, fill
 
 COLUMN, ROW = 60, 27  # pixels of a grid unit
@@ -105,18 +107,20 @@ class Canvas:
             for s in self.history(target):
                 rows = ["%g %.9g" % (t - self.start, float(v) * scale) for t, v in s["values"] if v not in ("NaN", "+Inf")]
                 if rows:
-                    lines.append((self.block(rows), legend(target["legendFormat"], s["metric"])))
+                    flat = all(row.split()[1] == "0" for row in rows)
+                    lines.append((self.block(rows), legend(target["legendFormat"], s["metric"]), flat))
         if not lines:
             self.text((place[0] + place[1]) / 2, (place[2] + place[3]) / 2, "No data", 12, "#999999", "center")
             self.nothing(inner)
             return
+        lines = short_legend(lines[:20])
         suffix = {"percentunit": " %%", "s": " s", "bytes": "B", "celsius": " C", "watt": " W", "joule": " J"}.get(unit, "")
         self.script += [inner, "set key at screen %.5f, screen %.5f left bottom horizontal maxrows 2 samplen 1 font ',7' noenhanced" % (place[0] + .005, place[3] + 5 / self.height),
                         "set grid lc rgb '#eeeeee'; set border lc rgb '#bbbbbb'; set tics font ',7' nomirror",
                         "set xrange [0:%g]; set format x '%%g s'" % (self.end - self.start),
                         "set format y '%s%s'" % ("%.1s%c" if unit != "sci" else "%.0e", suffix), "set yrange [0:%s]" % (scale * panel["fieldConfig"]["defaults"].get("max", 0) or "*")]
         self.script.append("plot " + ", ".join("%s using 1:2 with linespoints pt 7 ps 0.25 lw 1.3 lc rgb '%s' title %s" % (b, COLOURS[i % len(COLOURS)], quote(t))
-                                               for i, (b, t) in enumerate(lines[:20])))
+                                               for i, (b, t) in enumerate(lines)))
 
     def bargauge(self, panel, place, inner):
         unit, rows, ticks = panel["fieldConfig"]["defaults"]["unit"], [], []
@@ -165,12 +169,24 @@ class Canvas:
                         "plot %s using 1:2:(0.5):(0.5):3 with boxxyerror fs solid noborder lc palette" % self.block(rows or ["0 0 0"])]
 
 
+def short_legend(lines):
+    """(block, title) of each line. Where there are too many titles for the panel, those that stay at 0 share one."""
+    if len(lines) <= 8:
+        return [(block, title) for block, title, _ in lines]
+    flat = [block for block, _, is_flat in lines if is_flat]
+    shared = dict.fromkeys(flat, "")
+    if flat:
+        shared[flat[0]] = "%d at 0" % len(flat)
+    return [(block, shared.get(block, title)) for block, title, _ in lines]
+
+
 def main():
     source, binaries, output = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
     plan = PLAN.replace("train: 24, validation: 8, test: 16", "train: 64, validation: 24, test: 48").replace("[0, 1, 2, 3, 4, 5]", "[0, 1, 2]")
     with Stack(source, binaries, plan) as stack:
         stack.bring_up()
         start, sweep = time.time(), stack.start_sweep()
+        threading.Thread(target=ask, args=(stack, sweep), daemon=True).start()
         while sweep.poll() is None and time.time() < start + 45:
             time.sleep(0.5)
         time.sleep(2)
