@@ -53,7 +53,7 @@ RUN --mount=type=secret,id=ca,target=/run/ca.pem,required=false \
     STEER_TORCH_ROOT=$(deploy/install_dependencies.sh --cuda) && export STEER_TORCH_ROOT && \
     toolkit=/opt/nvcc/nvidia/cu13 && ln -sf libcudart.so.13 $toolkit/lib/libcudart.so && ln -sfn lib $toolkit/lib64 && \
     cmake --preset release -B build/cuda -DSTEER_BUILD_TESTS=OFF -DSTEER_CUDA=ON \
-      -DCMAKE_CUDA_COMPILER=$toolkit/bin/nvcc -DCUDAToolkit_ROOT=$toolkit && \
+      -DCMAKE_CUDA_COMPILER=$toolkit/bin/nvcc && \
     cmake --build build/cuda --target steer_cuda && \
     plugin=$(find build/cuda -name libsteer_cuda.so) && rm -rf /opt/steer/lib && \
     deploy/collect_libraries.sh "$STEER_TORCH_ROOT" /opt/steer "$plugin" && \
