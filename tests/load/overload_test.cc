@@ -228,7 +228,9 @@ TEST_F(Overload, TenTimesCapacity) {
   EXPECT_LE(rows.Largest(), kSlots * kRows);
   EXPECT_LT(largest, 1.05 * first);
   EXPECT_GT(tally.done(), 0);
-  if (whole) EXPECT_GE(goodput, 0.9 * std::min(peak, peak_after));
+  if (whole) {
+    EXPECT_GE(goodput, 0.9 * std::min(peak, peak_after));
+  }
   // And then it is as if nothing had been.
   EXPECT_EQ(scenario_.Metric("steer_ready"), 1);
   const absl::Status status = Once();
