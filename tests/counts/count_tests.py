@@ -52,12 +52,19 @@ def suite_of(name):
     return name if name in NEEDS else name.partition(".")[0]
 
 
+def folder_of(test, properties, build):
+    """That of the program where it is one of ours: of two tests of one name, ctest gives both the properties of the last."""
+    program = pathlib.PurePath(test.get("command", [""])[0])
+    place = program.parent if (build / "tests") in program.parents else properties["WORKING_DIRECTORY"]
+    return os.path.relpath(place, build / "tests").replace(os.sep, "/")
+
+
 def count(tests, build):
     """(Counter of Key, {folder: programs that were not built})."""
     counts, missing = collections.Counter(), collections.defaultdict(list)
     for test in tests:
         properties = {p["name"]: p["value"] for p in test.get("properties", [])}
-        folder = os.path.relpath(properties["WORKING_DIRECTORY"], build / "tests").replace(os.sep, "/")
+        folder = folder_of(test, properties, build)
         if test["name"].endswith(NOT_BUILT):
             missing[folder].append(test["name"][: -len(NOT_BUILT)])
         elif not properties.get("DISABLED"):
