@@ -184,7 +184,7 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
   app.failure_message([](const CLI::App* a, const CLI::Error& error) {
     std::vector<std::string> known;
     for (const CLI::Option* option : a->get_options()) known.push_back(option->get_name());
-    return UsageMessage("steerd", error.what(), a->remaining_for_passthrough(true), known);
+    return UsageMessage("steerd", error.what(), a->remaining(true), known);
   });
   try {
     app.parse(argc, argv);

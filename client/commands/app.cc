@@ -20,9 +20,11 @@ namespace {
 constexpr char kFooter[] =
     "Exit codes: 0 done, whatever the verdict; 1 failure; 2 usage; 3 plan, lock, data, log or "
     "results wrong; 4 server\n"
-    "unreachable; 5 server refused or is another one; 6 verdict INCOMPLETE; 7 disk; 8 run folder in "
+    "unreachable; 5 server refused or is another one; 6 verdict INCOMPLETE; 7 disk; 8 run folder "
+    "in "
     "use or another lock's;\n"
-    "9 figures not drawn, or not the same; 10 metrics address cannot be had; 11 Pushgateway down or "
+    "9 figures not drawn, or not the same; 10 metrics address cannot be had; 11 Pushgateway down "
+    "or "
     "refusing; 130 interrupted.\n"
     "Prompts and completions are never written, but for what `generate` and `tokenize` print and "
     "`plan splits --output` is\n"
@@ -43,8 +45,7 @@ std::vector<std::string> KnownWords(const CLI::App* app) {
 }
 
 std::string Mistake(const CLI::App* app, const CLI::Error& error) {
-  return UsageMessage("steerctl", error.what(), app->remaining_for_passthrough(true),
-                      KnownWords(app));
+  return UsageMessage("steerctl", error.what(), app->remaining(true), KnownWords(app));
 }
 
 int Parse(int argc, char** argv) {

@@ -168,6 +168,8 @@ class ClientMistakes : public testing::Test {
 TEST_F(ClientMistakes, OnTheCommandLine) {
   Expect({{}, 2, {"A subcommand is required", "Run steerctl --help"}});
   Expect({{"modle"}, 2, {"\"modle\"", "did you mean model?"}});
+  // The first word that is unknown, whatever follows.
+  Expect({{"reprodce", "runs/mine"}, 2, {"\"reprodce\"", "did you mean reproduce?"}});
   Expect(
       {{"model", "--patiense", "3"}, 2, {"there is no flag --patiense; did you mean --patience?"}});
   Expect({{"run"}, 2, {"LOCK is required"}});
