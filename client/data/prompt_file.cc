@@ -119,7 +119,8 @@ absl::Status TakeCsv(const PromptSource& source, absl::string_view bytes, Collec
 absl::Status TakeJsonRecord(const PromptSource& source, const Json& record, Collector* collector) {
   if (source.field.empty()) {
     if (!record.is_string()) {
-      return absl::InvalidArgumentError("not a string; where lines are objects, name the key that holds the prompt");
+      return absl::InvalidArgumentError(
+          "not a string; where lines are objects, name the key that holds the prompt");
     }
   } else if (!record.is_object()) {
     return absl::InvalidArgumentError(
