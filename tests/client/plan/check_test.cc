@@ -93,14 +93,24 @@ TEST_F(CheckTest, AsksTheServer) {
   EXPECT_EQ(CheckPlan(plan, data, &facts, tokens)->violations.size(), 1u);
 }
 
-TEST(Estimate, CountsRowsStepsAndSeconds) {
+Plan PlanToEstimate() {
   Plan plan;
   plan.sizes = {64, 16, 32};
   plan.seeds = {0, 1};
   plan.max_new_tokens = 32;
+  return plan;
+}
+
+ServerFacts FactsToEstimate() {
   ServerFacts facts = ToyFacts();
   facts.layers = 30;
   facts.decode_rows = 32;
+  return facts;
+}
+
+TEST(Estimate, CountsRowsStepsAndSeconds) {
+  Plan plan = PlanToEstimate();
+  ServerFacts facts = FactsToEstimate();
   const WorkEstimate work = EstimateWork(plan, facts, 25);
   ASSERT_EQ(work.stages.size(), 3u);
   EXPECT_EQ(work.stages[0].rows, 256);
@@ -122,13 +132,8 @@ TEST(Estimate, CountsRowsStepsAndSeconds) {
 }
 
 TEST(Estimate, ATrialGivesThePaceOfRowsThatDecode) {
-  Plan plan;
-  plan.sizes = {64, 16, 32};
-  plan.seeds = {0, 1};
-  plan.max_new_tokens = 32;
-  ServerFacts facts = ToyFacts();
-  facts.layers = 30;
-  facts.decode_rows = 32;
+  const Plan plan = PlanToEstimate();
+  ServerFacts facts = FactsToEstimate();
   const WorkEstimate work = EstimateWork(plan, facts, 25);
   // 1920 and 384 rows of 0.05 s; 256 prompts of 25 tokens at 1000 a second.
   EXPECT_DOUBLE_EQ(*ExpectedSeconds(work, facts, {40, 2}), 2304 * 0.05 + 6.4);
