@@ -73,8 +73,8 @@ std::string SeparationTable(const FitRecord& fit) {
   std::vector<std::vector<std::string>> rows = {{"position", "layer", "usable", "norm", "gap",
                                                  "AUC", "largest coordinate", "mean state norm",
                                                  "cosine of means"}};
-  const LayerSeparation* widest = nullptr;
-  for (const LayerSeparation& r : fit.reports) {
+  const LayerReport* widest = nullptr;
+  for (const LayerReport& r : fit.reports) {
     rows.push_back(
         {absl::StrCat(r.position), absl::StrCat(r.layer), r.usable ? "yes" : "no",
          absl::StrFormat("%.4g", r.norm), absl::StrFormat("%.4g", r.projection_gap),

@@ -154,7 +154,7 @@ std::string SeparationFigure(const std::vector<LabelledFit>& fits, int position,
   for (size_t f = 0; f < fits.size(); ++f) {
     layers = std::max(layers, fits[f].fit->layers);
     std::string points;
-    for (const LayerSeparation& r : fits[f].fit->reports) {
+    for (const LayerReport& r : fits[f].fit->reports) {
       if (r.position != position || !r.usable) continue;
       absl::StrAppendFormat(&points, "%d %.9g %.9g %.9g\n", r.layer, r.projection_gap, r.norm,
                             r.auc);

@@ -97,7 +97,7 @@ std::string Margins(const Summary& summary) {
 
 std::string Separation(const SeedSummary& seed, int position) {
   std::vector<Row> rows;
-  for (const LayerSeparation& r : seed.fit->reports) {
+  for (const LayerReport& r : seed.fit->reports) {
     if (r.position != position) continue;
     Row row = {absl::StrCat(r.layer),
                r.usable ? "yes" : "no",

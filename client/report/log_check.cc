@@ -153,7 +153,7 @@ std::string WrongIn(const CellRecord& cell, const Lock& lock, const FitRecord& f
   }
   if (cell.layer != layer) return "its layer";
   if (!edited) return cell.direction_digest.empty() ? "" : "its direction";
-  const LayerSeparation* fitted = fit.Find(lock.plan.selection_position, layer);
+  const LayerReport* fitted = fit.Find(lock.plan.selection_position, layer);
   if (fitted == nullptr) return "its layer, which the fit has not";
   const bool is_fitted = cell.direction_digest == fitted->direction_digest;
   return is_fitted == !cell.arm.control_draw.has_value() ? "" : "its direction";

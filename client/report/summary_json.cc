@@ -68,18 +68,7 @@ Json DecisionJson(const SeedSummary& seed) {
 
 Json FitJson(const FitRecord& fit) {
   Json reports = Json::array();
-  for (const LayerSeparation& r : fit.reports) {
-    reports.push_back({{"position", r.position},
-                       {"layer", r.layer},
-                       {"usable", r.usable},
-                       {"norm", r.norm},
-                       {"projection_gap", r.projection_gap},
-                       {"auc", r.auc},
-                       {"largest_coordinate_share", r.largest_coordinate_share},
-                       {"mean_state_norm", r.mean_state_norm},
-                       {"mean_cosine", r.mean_cosine},
-                       {"direction_digest", r.direction_digest}});
-  }
+  for (const LayerReport& r : fit.reports) reports.push_back(ToJson(r));
   return {{"set_id", fit.set_id},
           {"content_digest", fit.content_digest},
           {"method", fit.method},

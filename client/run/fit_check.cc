@@ -102,7 +102,7 @@ absl::StatusOr<absl::optional<SelectionResult>> ChooseLayer(const Lock& lock, co
   RefusalCount baseline_harmful, baseline_harmless;
   std::vector<LayerCandidate> candidates;
   for (int layer : lock.candidate_layers) {
-    const LayerSeparation* report = fit.Find(lock.plan.selection_position, layer);
+    const LayerReport* report = fit.Find(lock.plan.selection_position, layer);
     LayerCandidate candidate;
     candidate.layer = layer;
     candidate.usable = report != nullptr && report->usable;

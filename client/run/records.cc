@@ -11,8 +11,8 @@ absl::string_view StageName(Stage stage) {
   return stage == Stage::kSelection ? "selection" : "test";
 }
 
-const LayerSeparation* FitRecord::Find(int position, int layer) const {
-  for (const LayerSeparation& report : reports) {
+const LayerReport* FitRecord::Find(int position, int layer) const {
+  for (const LayerReport& report : reports) {
     if (report.position == position && report.layer == layer) return &report;
   }
   return nullptr;
@@ -44,18 +44,7 @@ std::string RestartKey(uint64_t seed, int number) {
 
 Record ToRecord(const FitRecord& fit, Json observed) {
   Json reports = Json::array();
-  for (const LayerSeparation& r : fit.reports) {
-    reports.push_back({{"position", r.position},
-                       {"layer", r.layer},
-                       {"usable", r.usable},
-                       {"norm", r.norm},
-                       {"projection_gap", r.projection_gap},
-                       {"auc", r.auc},
-                       {"largest_coordinate_share", r.largest_coordinate_share},
-                       {"mean_state_norm", r.mean_state_norm},
-                       {"mean_cosine", r.mean_cosine},
-                       {"direction_digest", r.direction_digest}});
-  }
+  for (const LayerReport& r : fit.reports) reports.push_back(ToJson(r));
   Json payload = {{"kind", "fit"},
                   {"plan_digest", fit.plan_digest},
                   {"seed", fit.seed},

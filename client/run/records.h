@@ -13,27 +13,12 @@
 #include "client/plan/arms.h"
 #include "client/run/result_log.h"
 #include "client/stats/selection.h"
+#include "common/layer_report.h"
 
 namespace steer {
 
 enum class Stage { kSelection, kTest };
 absl::string_view StageName(Stage stage);  // "selection", "test"
-
-// Separation of the classes along the fitted direction of one (position, layer), as the server
-// reports it.
-struct LayerSeparation {
-  int position = -1;
-  int layer = 0;
-  bool usable = false;
-  double norm = 0;            // residual-stream units
-  double projection_gap = 0;  // residual-stream units
-  double auc = 0.5;
-  double largest_coordinate_share = 0;
-  double mean_state_norm = 0;
-  double mean_cosine = 0;
-  std::string direction_digest;
-  friend bool operator==(const LayerSeparation&, const LayerSeparation&) = default;
-};
 
 // The direction set of one seed.
 struct FitRecord {
@@ -48,9 +33,9 @@ struct FitRecord {
   int hidden = 0;
   int harmful_prompts = 0;
   int harmless_prompts = 0;
-  std::vector<LayerSeparation> reports;  // positions outermost
+  std::vector<LayerReport> reports;  // positions outermost
   // Null if there is none.
-  const LayerSeparation* Find(int position, int layer) const;
+  const LayerReport* Find(int position, int layer) const;
   friend bool operator==(const FitRecord&, const FitRecord&) = default;
 };
 

@@ -8,6 +8,11 @@
 namespace steer {
 namespace {
 
+absl::Status DamagedRecord(const std::string& key, absl::string_view what) {
+  return MakeError(absl::StatusCode::kDataLoss, "LOG_DAMAGED",
+                   absl::StrCat("record ", key, ": ", what));
+}
+
 // False, and *out as it was, unless `value` is a whole number that a T holds.
 template <typename T>
 bool ReadWhole(const Json& value, T* out) {
@@ -62,8 +67,7 @@ class Reader {
   }
   absl::Status status() const {
     if (wrong_.empty()) return absl::OkStatus();
-    return MakeError(absl::StatusCode::kDataLoss, "LOG_DAMAGED",
-                     absl::StrCat("record ", key_, ": field ", wrong_, " is missing or wrong"));
+    return DamagedRecord(key_, absl::StrCat("field ", wrong_, " is missing or wrong"));
   }
 
  private:
@@ -148,20 +152,9 @@ absl::StatusOr<FitRecord> ParseFit(const Record& record) {
   reader.Int("harmful_prompts", &fit.harmful_prompts);
   reader.Int("harmless_prompts", &fit.harmless_prompts);
   for (const Json& item : reader.Array("reports")) {
-    Reader inner(item, record.key);
-    LayerSeparation r;
-    inner.Int("position", &r.position);
-    inner.Int("layer", &r.layer);
-    inner.Bool("usable", &r.usable);
-    inner.Number("norm", &r.norm);
-    inner.Number("projection_gap", &r.projection_gap);
-    inner.Number("auc", &r.auc);
-    inner.Number("largest_coordinate_share", &r.largest_coordinate_share);
-    inner.Number("mean_state_norm", &r.mean_state_norm);
-    inner.Number("mean_cosine", &r.mean_cosine);
-    r.direction_digest = inner.String("direction_digest");
-    if (!inner.status().ok()) return inner.status();
-    fit.reports.push_back(std::move(r));
+    absl::StatusOr<LayerReport> report = ReadLayerReport(item, "reports");
+    if (!report.ok()) return DamagedRecord(record.key, report.status().message());
+    fit.reports.push_back(*std::move(report));
   }
   if (!reader.status().ok()) return reader.status();
   return fit;

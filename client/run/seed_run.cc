@@ -136,7 +136,7 @@ absl::StatusOr<bool> SeedRun::Select(const FitRecord& fit, SelectionRecord* sele
 }
 
 absl::StatusOr<std::string> SeedRun::ControlDigest(const CellContext& context, const Cell& cell,
-                                                   const LayerSeparation& fitted) {
+                                                   const LayerReport& fitted) {
   v1::GetDirectionRequest request;
   request.set_set_id(context.set_id);
   *request.mutable_direction() = ToDirectionRef(context, cell);
@@ -154,7 +154,7 @@ absl::StatusOr<std::string> SeedRun::ControlDigest(const CellContext& context, c
 
 absl::Status SeedRun::Test(const FitRecord& fit, const SelectionRecord& selection) {
   CellContext context{lock_, prompts_, model_, Stage::kTest, fit.set_id, fit.content_digest};
-  const LayerSeparation* fitted =
+  const LayerReport* fitted =
       selection.chosen ? fit.Find(lock_.plan.selection_position, selection.layer) : nullptr;
   std::map<int, std::string> control_digests;
   std::vector<Cell> cells;

@@ -57,7 +57,7 @@ class SeedRun {
   absl::StatusOr<bool> Select(const FitRecord& fit, SelectionRecord* selection);
   absl::Status Test(const FitRecord& fit, const SelectionRecord& selection);
   absl::StatusOr<std::string> ControlDigest(const CellContext& context, const Cell& cell,
-                                            const LayerSeparation& fitted);
+                                            const LayerReport& fitted);
   absl::Status Evaluate(const CellContext& context, const std::vector<Cell>& cells);
 
   const Lock& lock_;

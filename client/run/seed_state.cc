@@ -43,7 +43,7 @@ absl::StatusOr<absl::optional<FitRecord>> FindFit(const ResultLog& log, uint64_t
 std::vector<ArmSpec> UsableSelectionArms(const Lock& lock, const absl::optional<FitRecord>& fit) {
   std::vector<int> usable;
   for (int layer : lock.candidate_layers) {
-    const LayerSeparation* report = fit ? fit->Find(lock.plan.selection_position, layer) : nullptr;
+    const LayerReport* report = fit ? fit->Find(lock.plan.selection_position, layer) : nullptr;
     if (!fit || (report != nullptr && report->usable)) usable.push_back(layer);
   }
   return SelectionArms(usable);

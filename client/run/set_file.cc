@@ -1,9 +1,7 @@
 #include "client/run/set_file.h"
 
-#include <array>
 #include <limits>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -62,23 +60,6 @@ absl::StatusOr<int> Whole(const Json& object, absl::string_view key, int64_t low
   return static_cast<int>(value);
 }
 
-absl::StatusOr<LayerSeparation> ReadReport(const Json& json) {
-  constexpr int64_t kMost = std::numeric_limits<int>::max();
-  LayerSeparation report;
-  STEER_ASSIGN_OR_RETURN(report.position, Whole(json, "position", -kMost, -1));
-  STEER_ASSIGN_OR_RETURN(report.layer, Whole(json, "layer", 0, kMaxLayers));
-  STEER_ASSIGN_OR_RETURN(report.usable, JsonBool(json, "usable", kWhere));
-  STEER_ASSIGN_OR_RETURN(report.norm, JsonNumber(json, "norm", kWhere));
-  STEER_ASSIGN_OR_RETURN(report.projection_gap, JsonNumber(json, "projection_gap", kWhere));
-  STEER_ASSIGN_OR_RETURN(report.auc, JsonNumber(json, "auc", kWhere));
-  STEER_ASSIGN_OR_RETURN(report.largest_coordinate_share,
-                         JsonNumber(json, "largest_coordinate_share", kWhere));
-  STEER_ASSIGN_OR_RETURN(report.mean_state_norm, JsonNumber(json, "mean_state_norm", kWhere));
-  STEER_ASSIGN_OR_RETURN(report.mean_cosine, JsonNumber(json, "mean_cosine", kWhere));
-  STEER_ASSIGN_OR_RETURN(report.direction_digest, JsonString(json, "direction_digest", kWhere));
-  return report;
-}
-
 absl::StatusOr<const Json*> ListOf(const Json& facts, const char* key) {
   const auto list = facts.find(key);
   if (list == facts.end() || !list->is_array()) {
@@ -87,7 +68,7 @@ absl::StatusOr<const Json*> ListOf(const Json& facts, const char* key) {
   return &*list;
 }
 
-absl::Status ReadFacts(const Json& facts, SetFacts* set, SetContent* content) {
+absl::Status ParseFacts(const Json& facts, SetFacts* set, SetContent* content) {
   if (!facts.is_object()) return Damaged("its facts are no object");
   constexpr int64_t kMost = std::numeric_limits<int>::max();
   STEER_ASSIGN_OR_RETURN(content->format, Whole(facts, "format_version", 1, 1));
@@ -112,7 +93,7 @@ absl::Status ReadFacts(const Json& facts, SetFacts* set, SetContent* content) {
   }
   STEER_ASSIGN_OR_RETURN(const Json* reports, ListOf(facts, "reports"));
   for (const Json& json : *reports) {
-    STEER_ASSIGN_OR_RETURN(LayerSeparation report, ReadReport(json));
+    STEER_ASSIGN_OR_RETURN(LayerReport report, ReadLayerReport(json, kWhere));
     content->usable.push_back(report.usable);
     set->reports.push_back(std::move(report));
   }
@@ -120,6 +101,13 @@ absl::Status ReadFacts(const Json& facts, SetFacts* set, SetContent* content) {
   content->layers = set->layers;
   content->hidden = set->hidden;
   return absl::OkStatus();
+}
+
+// What stands behind a matching digest was written by steerd, unless both were changed.
+absl::Status ReadFacts(const Json& header, SetFacts* set, SetContent* content) {
+  const absl::StatusOr<Json> facts = Facts(header);
+  const absl::Status status = facts.ok() ? ParseFacts(*facts, set, content) : facts.status();
+  return status.ok() || absl::IsDataLoss(status) ? status : Damaged(status.message());
 }
 
 // Tensors must tile the data in the order of their names.
@@ -157,10 +145,9 @@ absl::Status ReadTensors(const Split& file, SetContent* content) {
 
 absl::StatusOr<SetFacts> ReadSetFile(absl::string_view bytes) {
   STEER_ASSIGN_OR_RETURN(const Split file, SplitFile(bytes));
-  STEER_ASSIGN_OR_RETURN(const Json facts, Facts(file.header));
   SetFacts set;
   SetContent content;
-  STEER_RETURN_IF_ERROR(ReadFacts(facts, &set, &content));
+  STEER_RETURN_IF_ERROR(ReadFacts(file.header, &set, &content));
   STEER_RETURN_IF_ERROR(ReadTensors(file, &content));
   if (SetContentDigest(content) != set.content_digest) {
     return Damaged("its tensors differ from their content digest");
@@ -172,7 +159,7 @@ absl::StatusOr<SetFacts> ReadSetFile(absl::string_view bytes) {
     return Damaged("it has not one report for each direction");
   }
   for (size_t i = 0; i < set.reports.size(); ++i) {
-    const LayerSeparation& report = set.reports[i];
+    const LayerReport& report = set.reports[i];
     if (report.position != content.positions[i / layers] ||
         report.layer != static_cast<int>(i % layers) ||
         report.direction_digest != Sha256Hex(content.directions.substr(i * width, width))) {

@@ -13,25 +13,12 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
+#include "common/layer_report.h"
 
 namespace steer {
 
 inline constexpr char kDifferenceOfMeans[] = "difference-of-means-1";
 inline constexpr int kDirectionSetFormat = 1;
-
-// Separation of the classes along one (position, layer). Units as in proto LayerReport.
-struct LayerReport {
-  int position = -1;
-  int layer = 0;
-  bool usable = false;
-  double norm = 0;
-  double projection_gap = 0;
-  double auc = 0.5;
-  double largest_coordinate_share = 0;
-  double mean_state_norm = 0;
-  double mean_cosine = 0;
-  std::string direction_digest;
-};
 
 // Sites are 2L+1; a layer's direction is read at site 2 * layer.
 struct DirectionSet {

@@ -37,45 +37,11 @@ absl::Status ReadInt(const Json& object, absl::string_view key, absl::string_vie
   return absl::OkStatus();
 }
 
-Json ReportJson(const LayerReport& report) {
-  return {{"position", report.position},
-          {"layer", report.layer},
-          {"usable", report.usable},
-          {"norm", report.norm},
-          {"projection_gap", report.projection_gap},
-          {"auc", report.auc},
-          {"largest_coordinate_share", report.largest_coordinate_share},
-          {"mean_state_norm", report.mean_state_norm},
-          {"mean_cosine", report.mean_cosine},
-          {"direction_digest", report.direction_digest}};
-}
-
-absl::StatusOr<LayerReport> ReadReport(const Json& json, absl::string_view where) {
-  STEER_RETURN_IF_ERROR(
-      CheckKeys(json,
-                {"position", "layer", "usable", "norm", "projection_gap", "auc",
-                 "largest_coordinate_share", "mean_state_norm", "mean_cosine", "direction_digest"},
-                where));
-  LayerReport report;
-  STEER_RETURN_IF_ERROR(ReadInt(json, "position", where, &report.position));
-  STEER_RETURN_IF_ERROR(ReadInt(json, "layer", where, &report.layer));
-  STEER_ASSIGN_OR_RETURN(report.usable, JsonBool(json, "usable", where));
-  STEER_ASSIGN_OR_RETURN(report.norm, JsonNumber(json, "norm", where));
-  STEER_ASSIGN_OR_RETURN(report.projection_gap, JsonNumber(json, "projection_gap", where));
-  STEER_ASSIGN_OR_RETURN(report.auc, JsonNumber(json, "auc", where));
-  STEER_ASSIGN_OR_RETURN(report.largest_coordinate_share,
-                         JsonNumber(json, "largest_coordinate_share", where));
-  STEER_ASSIGN_OR_RETURN(report.mean_state_norm, JsonNumber(json, "mean_state_norm", where));
-  STEER_ASSIGN_OR_RETURN(report.mean_cosine, JsonNumber(json, "mean_cosine", where));
-  STEER_ASSIGN_OR_RETURN(report.direction_digest, JsonString(json, "direction_digest", where));
-  return report;
-}
-
 }  // namespace
 
 Json DirectionSetFacts(const DirectionSet& set) {
   Json reports = Json::array();
-  for (const LayerReport& report : set.reports) reports.push_back(ReportJson(report));
+  for (const LayerReport& report : set.reports) reports.push_back(ToJson(report));
   return {{"format_version", kDirectionSetFormat},
           {"set_id", set.set_id},
           {"content_digest", set.content_digest},
@@ -136,7 +102,7 @@ absl::Status ReadDirectionSetFacts(const Json& facts, DirectionSet* set) {
   for (const Json& report : facts["reports"]) {
     STEER_ASSIGN_OR_RETURN(
         LayerReport read,
-        ReadReport(report, absl::StrCat(kWhere, ": reports[", set->reports.size(), "]")));
+        ReadLayerReport(report, absl::StrCat(kWhere, ": reports[", set->reports.size(), "]")));
     set->reports.push_back(std::move(read));
   }
   return absl::OkStatus();
