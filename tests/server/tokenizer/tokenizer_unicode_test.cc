@@ -36,7 +36,10 @@ TEST(UnicodeTest, ClassesOfPatterns) {
   for (uint32_t c = 0; c < 0x110000; ++c) {
     if (c < 0xD800 || c > 0xDFFF) AppendUtf8(c, &all);
   }
-  for (const auto& [regex, ranges] : classes.items()) {
+  for (const auto& item : classes.items()) {
+    // Not a structured binding: clang 14 captures none.
+    const std::string& regex = item.key();
+    const auto& ranges = item.value();
     if (regex[0] != '\\') continue;
     std::string lower = regex;
     lower[1] = regex[1] == 'p' ? 'P' : 'S';
