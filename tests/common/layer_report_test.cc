@@ -27,8 +27,9 @@ TEST(LayerReport, IsReadAsItWasWritten) {
 }
 
 TEST(LayerReport, EachKeyMustBeThereAndOfItsType) {
-  for (const auto& item : ToJson(Made()).items()) {
-    Json without = ToJson(Made()), other = without;
+  const Json whole = ToJson(Made());
+  for (const auto& item : whole.items()) {
+    Json without = whole, other = whole;
     without.erase(item.key());
     other[item.key()] = Json::array();
     for (const Json& json : {without, other}) {
