@@ -132,6 +132,8 @@ void AddListenFlags(CLI::App* app, SteerdFlags* f, Raw* raw) {
       ->capture_default_str();
   app->add_option("--metrics-listen", f->metrics_listen, "host:port of /metrics; \"\": none")
       ->capture_default_str();
+  app->add_flag("--metrics-insecure", f->metrics_insecure,
+                "/metrics beyond loopback: everyone who reaches it may read it");
   app->add_option("--tls-cert", l.tls_cert, "Certificate chain, PEM")->type_name("FILE");
   app->add_option("--tls-key", l.tls_key, "Private key, PEM")->type_name("FILE");
   app->add_option("--tls-client-ca", l.tls_client_ca,

@@ -18,6 +18,7 @@ struct SteerdFlags {
   RpcServerOptions rpc;
   std::string store;                              // folder of direction sets
   std::string metrics_listen = "127.0.0.1:9464";  // empty: none
+  bool metrics_insecure = false;                  // metrics_listen may be beyond loopback
   std::string audit_log;                          // empty: none
   std::string port_file;                          // empty: none
   std::string cuda_plugin;                        // empty: libsteer_cuda.so beside the program

@@ -16,6 +16,7 @@
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/metrics/metrics_server.h"
+#include "common/net_address.h"
 #include "common/status_macros.h"
 #include "prometheus/registry.h"
 #include "server/build_words.h"
@@ -107,8 +108,12 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
   Metrics metrics(kServiceName, ServiceMethods(), build);
   std::unique_ptr<MetricsServer> metrics_server;
   if (!flags.metrics_listen.empty()) {
-    STEER_ASSIGN_OR_RETURN(metrics_server,
-                           MetricsServer::Start(flags.metrics_listen, metrics.registry()));
+    STEER_ASSIGN_OR_RETURN(
+        metrics_server,
+        MetricsServer::Start(flags.metrics_listen, flags.metrics_insecure, metrics.registry()));
+    if (!IsLoopback(flags.metrics_listen)) {
+      spdlog::warn("metrics on {} can be read by everyone who reaches it", flags.metrics_listen);
+    }
   }
   std::unique_ptr<AuditLog> audit;
   if (!flags.audit_log.empty()) {

@@ -5,12 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/commands/run_metrics.h"
-#include "common/errors.h"
-#include "common/net_address.h"
 #include "common/status_macros.h"
 #include "prometheus/collectable.h"
 
@@ -21,24 +17,6 @@ namespace {
 // processor before its pictures have.
 constexpr absl::Duration kInterval = absl::Seconds(1);
 constexpr int kRest = 20;
-
-absl::Status CheckAddress(const RunTelemetryOptions& options) {
-  absl::string_view host;
-  int port = 0;
-  // The library would take a list, and a letter behind the port.
-  if (!SplitAddress(options.metrics_listen, &host, &port) || absl::StrContains(host, ",")) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_ADDRESS",
-                     absl::StrCat("--metrics-listen '", options.metrics_listen,
-                                  "' is not host:port, as in 127.0.0.1:9465"));
-  }
-  if (!IsLoopback(options.metrics_listen) && !options.metrics_insecure) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "METRICS_BEYOND_LOOPBACK",
-                     absl::StrCat("--metrics-listen ", options.metrics_listen,
-                                  " can be reached from other machines, without TLS or tokens; "
-                                  "add --metrics-insecure if everyone who can may read it"));
-  }
-  return absl::OkStatus();
-}
 
 void AddPushes(const PushCounts& pushes, MetricsText* text) {
   text->Declare("steer_push_total", "counter", "Pushes to the Pushgateway by result.");
@@ -83,7 +61,6 @@ absl::StatusOr<std::unique_ptr<RunTelemetry>> RunTelemetry::Start(
     const RunTelemetryOptions& options, const Lock& lock) {
   // Not make_unique: the constructor is private.
   std::unique_ptr<RunTelemetry> telemetry(new RunTelemetry(lock));
-  if (!options.metrics_listen.empty()) STEER_RETURN_IF_ERROR(CheckAddress(options));
   if (!options.push_gateway.empty()) {
     GatewayOptions gateway;
     gateway.group = ExperimentGroup(options.push_gateway, lock.plan.name);
@@ -91,8 +68,9 @@ absl::StatusOr<std::unique_ptr<RunTelemetry>> RunTelemetry::Start(
   }
   if (!options.metrics_listen.empty()) {
     telemetry->page_ = std::make_shared<Page>(telemetry->pusher_.get());
-    STEER_ASSIGN_OR_RETURN(telemetry->server_of_page_,
-                           MetricsServer::Start(options.metrics_listen, telemetry->page_));
+    STEER_ASSIGN_OR_RETURN(
+        telemetry->server_of_page_,
+        MetricsServer::Start(options.metrics_listen, options.metrics_insecure, telemetry->page_));
   }
   return telemetry;
 }

@@ -4,14 +4,40 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/metrics/process_metrics.h"
+#include "common/net_address.h"
+#include "common/status_macros.h"
 #include "prometheus/exposer.h"
 
 namespace steer {
+namespace {
+
+absl::Status CheckAddress(const std::string& address, bool insecure) {
+  absl::string_view host;
+  int port = 0;
+  // The library would take a list, and a letter behind the port.
+  if (!SplitAddress(address, &host, &port) || absl::StrContains(host, ",")) {
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, "INVALID_ADDRESS",
+        absl::StrCat("--metrics-listen '", address, "' is not host:port, as in 127.0.0.1:9464"));
+  }
+  if (!IsLoopback(address) && !insecure) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "METRICS_BEYOND_LOOPBACK",
+                     absl::StrCat("--metrics-listen ", address,
+                                  " can be reached from other machines, without TLS or tokens; "
+                                  "add --metrics-insecure if everyone who can may read it"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
-    const std::string& address, std::shared_ptr<prometheus::Collectable> page) {
+    const std::string& address, bool insecure, std::shared_ptr<prometheus::Collectable> page) {
+  STEER_RETURN_IF_ERROR(CheckAddress(address, insecure));
   // Not make_unique: the constructor is private.
   std::unique_ptr<MetricsServer> server(new MetricsServer);
   server->page_ = std::move(page);

@@ -18,10 +18,12 @@ namespace steer {
 class MetricsServer {
  public:
   // Listens on "host:port" (port 0: any free one) and serves `page` (a registry, or a collectable
-  // of the caller's) and process_* on /metrics, with its own threads. UNAVAILABLE (reason
+  // of the caller's) and process_* on /metrics, with its own threads. The page has neither TLS nor
+  // tokens, so an address that other machines reach must be wanted: `insecure`. INVALID_ARGUMENT
+  // (reason INVALID_ADDRESS or METRICS_BEYOND_LOOPBACK), UNAVAILABLE (reason
   // METRICS_ADDRESS_UNAVAILABLE) naming the address if it cannot be bound.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
-      const std::string& address, std::shared_ptr<prometheus::Collectable> page);
+      const std::string& address, bool insecure, std::shared_ptr<prometheus::Collectable> page);
   // Closes the port and joins.
   ~MetricsServer();
 

@@ -111,6 +111,7 @@ TEST_F(ServerMistakes, OfAddresses) {
                 {"the path has 205 bytes", "107"});
   ExpectOfStart({"--metrics-listen", taken}, {"--metrics-listen", taken, "choose another"});
   ExpectOfStart({"--metrics-listen", "nonsense"}, {"--metrics-listen", "'nonsense'"});
+  ExpectOfStart({"--metrics-listen", "0.0.0.0:0"}, {"0.0.0.0:0", "--metrics-insecure"});
 }
 
 TEST_F(ServerMistakes, OfFilesAndFolders) {

@@ -24,7 +24,7 @@ constexpr MethodName kMethods[] = {{"Look", CallKind::kUnary}, {"Walk", CallKind
 TEST(TelemetryThreads, NothingIsLostWhileItIsScraped) {
   constexpr int kThreads = 5, kCalls = 400;
   Metrics metrics("service", kMethods, {"1"});
-  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  auto server = MetricsServer::Start("127.0.0.1:0", false, metrics.registry());
   ASSERT_TRUE(server.ok()) << server.status();
   std::atomic<int> working{kThreads - 1};
   Crowd(kThreads, [&](int t) {

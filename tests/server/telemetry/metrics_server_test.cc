@@ -37,7 +37,7 @@ std::string Scrape(int port) {
 
 TEST(MetricsServerTest, ServesTheRegistryAndTheProcess) {
   Metrics metrics("s", kMethods, {"v"});
-  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  auto server = MetricsServer::Start("127.0.0.1:0", false, metrics.registry());
   ASSERT_TRUE(server.ok()) << server.status();
   ASSERT_GT((*server)->port(), 0);
   RowReport row;
@@ -57,7 +57,7 @@ TEST(MetricsServerTest, ServesTheRegistryAndTheProcess) {
 
 TEST(MetricsServerTest, HalfOpenConnectionsDoNotHoldUpAScrape) {
   Metrics metrics("s", kMethods, {"v"});
-  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  auto server = MetricsServer::Start("127.0.0.1:0", false, metrics.registry());
   ASSERT_TRUE(server.ok());
   const int first = Dial((*server)->port());
   const int second = Dial((*server)->port());
@@ -70,22 +70,29 @@ TEST(MetricsServerTest, HalfOpenConnectionsDoNotHoldUpAScrape) {
 
 TEST(MetricsServerTest, ABusyPortOrBadAddressIsAClearError) {
   Metrics metrics("s", kMethods, {"v"});
-  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  auto server = MetricsServer::Start("127.0.0.1:0", false, metrics.registry());
   ASSERT_TRUE(server.ok());
   const std::string taken = absl::StrCat("127.0.0.1:", (*server)->port());
-  for (const std::string& address : {taken, std::string("nonsense")}) {
-    const auto refused = MetricsServer::Start(address, metrics.registry());
+  const std::pair<std::string, const char*> cases[] = {
+      {taken, "METRICS_ADDRESS_UNAVAILABLE"},
+      {"nonsense", "INVALID_ADDRESS"},
+      {"127.0.0.1:0,127.0.0.1", "INVALID_ADDRESS"},
+      {"127.0.0.1:0,127.0.0.1:0", "INVALID_ADDRESS"},
+      {"0.0.0.0:0", "METRICS_BEYOND_LOOPBACK"}};
+  for (const auto& [address, reason] : cases) {
+    const auto refused = MetricsServer::Start(address, false, metrics.registry());
     ASSERT_FALSE(refused.ok()) << address;
-    EXPECT_EQ(ReasonOf(refused.status()), "METRICS_ADDRESS_UNAVAILABLE");
+    EXPECT_EQ(ReasonOf(refused.status()), reason) << refused.status();
     EXPECT_THAT(std::string(refused.status().message()), HasSubstr(address));
   }
+  EXPECT_TRUE(MetricsServer::Start("0.0.0.0:0", true, metrics.registry()).ok());
 }
 
 TEST(MetricsServerTest, PromtoolHasNoFindings) {
   if (std::system("command -v promtool > /dev/null") != 0) GTEST_SKIP() << "promtool is not here";
   Metrics metrics("s", kMethods, {"v"});
   metrics.SetModel("m", "llama", "cpu", "float32", "f");
-  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  auto server = MetricsServer::Start("127.0.0.1:0", false, metrics.registry());
   ASSERT_TRUE(server.ok());
   Scrape((*server)->port());  // the exposer counts its own scrapes from the first on
   const std::string path =
