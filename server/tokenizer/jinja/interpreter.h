@@ -36,7 +36,7 @@ struct MacroObject : Object {
 
 class Interpreter {
  public:
-  Interpreter() : root_(nullptr) {}
+  explicit Interpreter(Budget budget = {}) : root_(nullptr) { runtime_.budget = budget; }
   absl::StatusOr<std::string> Run(const Body& body,
                                   const std::vector<std::pair<std::string, Value>>& variables);
 

@@ -116,7 +116,10 @@ absl::StatusOr<Value> GetItem(const Value& value, const Value& key, Budget& budg
     if (found.has_value()) return *std::move(found);
     return Missing(value, key.text());
   }
-  std::string shown = key.is_number() ? *Repr(key, budget) : TypeName(key);
+  std::string shown = TypeName(key);
+  if (key.is_number()) {
+    STEER_ASSIGN_OR_RETURN(shown, Repr(key, budget));
+  }
   return Value::Undefined(absl::StrCat(Described(value), " has no element ", shown));
 }
 
