@@ -8,7 +8,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/status_macros.h"
 #include "server/tokenizer/jinja/filters.h"
 #include "server/tokenizer/jinja/functions.h"
 #include "server/tokenizer/jinja/lexer.h"
@@ -17,32 +16,28 @@
 namespace steer::jinja {
 namespace {
 
-using ExprVisitor = std::function<absl::Status(const Expr&)>;
-using StatementVisitor = std::function<absl::Status(Statement&)>;
+using ExprVisitor = std::function<void(const Expr&)>;
+using StatementVisitor = std::function<void(Statement&)>;
 
-absl::Status Visit(const Expr& expr, const ExprVisitor& visit) {
-  STEER_RETURN_IF_ERROR(visit(expr));
+void Visit(const Expr& expr, const ExprVisitor& visit) {
+  visit(expr);
   for (const ExprPtr& arg : expr.args) {
-    if (arg != nullptr) STEER_RETURN_IF_ERROR(Visit(*arg, visit));
+    if (arg != nullptr) Visit(*arg, visit);
   }
-  for (const auto& named : expr.named) STEER_RETURN_IF_ERROR(Visit(*named.second, visit));
-  return absl::OkStatus();
+  for (const auto& named : expr.named) Visit(*named.second, visit);
 }
 
-absl::Status Visit(Body& body, const StatementVisitor& on_statement, const ExprVisitor& on_expr) {
+void Visit(Body& body, const StatementVisitor& on_statement, const ExprVisitor& on_expr) {
   for (auto& statement : body) {
-    STEER_RETURN_IF_ERROR(on_statement(*statement));
+    on_statement(*statement);
     for (const ExprPtr& expr : statement->exprs) {
-      if (expr != nullptr) STEER_RETURN_IF_ERROR(Visit(*expr, on_expr));
+      if (expr != nullptr) Visit(*expr, on_expr);
     }
     for (const Parameter& parameter : statement->macro.parameters) {
-      if (parameter.default_value != nullptr)
-        STEER_RETURN_IF_ERROR(Visit(*parameter.default_value, on_expr));
+      if (parameter.default_value != nullptr) Visit(*parameter.default_value, on_expr);
     }
-    for (Body& inner : statement->bodies)
-      STEER_RETURN_IF_ERROR(Visit(inner, on_statement, on_expr));
+    for (Body& inner : statement->bodies) Visit(inner, on_statement, on_expr);
   }
-  return absl::OkStatus();
 }
 
 absl::Status NotBuilt(const Expr& expr, absl::string_view kind, absl::string_view name) {
@@ -62,38 +57,32 @@ class Checker {
  public:
   absl::Status Run(Body& body) {
     // What the template itself defines comes first, for a macro may be called above its definition.
-    auto nothing = [](const Expr&) { return absl::OkStatus(); };
-    STEER_RETURN_IF_ERROR(Visit(
-        body,
-        [this](Statement& s) {
-          Define(s);
-          return absl::OkStatus();
-        },
+    Visit(
+        body, [this](Statement& s) { Define(s); },
         [this](const Expr& e) {
           if (e.kind == ExprKind::kCall && e.args[0]->kind == ExprKind::kName &&
               e.args[0]->text == "namespace") {
             for (const auto& named : e.named) attributes_.insert(named.first);
           }
-          return absl::OkStatus();
-        }));
-    STEER_RETURN_IF_ERROR(Visit(
-        body, [](Statement&) { return absl::OkStatus(); },
-        [this](const Expr& e) { return CheckExpr(e); }));
-    return Visit(
+        });
+    absl::Status first;
+    Visit(
+        body, [](Statement&) {}, [&](const Expr& e) { first.Update(CheckExpr(e)); });
+    Visit(
         body,
-        [&](Statement& s) {
-          if (s.macro.body == nullptr) return absl::OkStatus();
-          return Visit(
-              *s.macro.body, [](Statement&) { return absl::OkStatus(); },
+        [](Statement& s) {
+          if (s.macro.body == nullptr) return;
+          Visit(
+              *s.macro.body, [](Statement&) {},
               [&](const Expr& e) {
-                if (e.kind != ExprKind::kName) return absl::OkStatus();
+                if (e.kind != ExprKind::kName) return;
                 s.macro.takes_caller |= e.text == "caller";
                 s.macro.takes_varargs |= e.text == "varargs";
                 s.macro.takes_kwargs |= e.text == "kwargs";
-                return absl::OkStatus();
               });
         },
-        nothing);
+        [](const Expr&) {});
+    return first;
   }
 
  private:

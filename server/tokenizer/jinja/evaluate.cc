@@ -191,15 +191,11 @@ Interpreter::ValueOr Interpreter::Call(const Expr& expr, Scope* scope, const Val
   if (!callee.is(Kind::kCallable))
     return Fail(absl::StrCat("a value of type '", TypeName(callee), "' is not callable"));
   const CallableObject& callable = callee.callable();
-  switch (callable.kind) {
-    case CallableKind::kGlobal:
-      return CallFunction(callable.name, arguments, runtime_);
-    case CallableKind::kMethod:
-      return CallMethod(callable.receiver, callable.name, arguments, runtime_);
-    case CallableKind::kMacro:
-      return CallMacro(*callable.macro, std::move(arguments));
-  }
-  return Fail("not callable");
+  if (callable.kind == CallableKind::kGlobal)
+    return CallFunction(callable.name, arguments, runtime_);
+  if (callable.kind == CallableKind::kMethod)
+    return CallMethod(callable.receiver, callable.name, arguments, runtime_);
+  return CallMacro(*callable.macro, std::move(arguments));
 }
 
 Interpreter::ValueOr Interpreter::CallMacro(const MacroObject& macro, Arguments arguments) {

@@ -18,11 +18,22 @@ namespace {
 using Result = absl::StatusOr<Value>;
 constexpr double kIntLimit = 9223372036854775808.0;  // 2^63
 
+// The text of a number without space around.
+absl::StatusOr<absl::string_view> NumberText(absl::string_view filter, absl::string_view text) {
+  text = StripSpace(text, Side::kBoth);
+  if (!IsAscii(text)) return Fail(absl::StrCat(filter, ": digits outside ASCII are not built"));
+  return text;
+}
+
+bool IsHexDigit(unsigned char c) { return absl::ascii_isxdigit(c); }
+bool IsDigit(unsigned char c) { return absl::ascii_isdigit(c); }
+
 // Drops underscores that stand between digits; nullopt if one stands elsewhere.
-absl::optional<std::string> WithoutUnderscores(absl::string_view text) {
+absl::optional<std::string> WithoutUnderscores(absl::string_view text,
+                                               bool (*is_digit)(unsigned char)) {
   std::string out;
   auto digit = [&](size_t i) {
-    return i < text.size() && absl::ascii_isalnum(static_cast<unsigned char>(text[i]));
+    return i < text.size() && is_digit(static_cast<unsigned char>(text[i]));
   };
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '_') {
@@ -36,8 +47,6 @@ absl::optional<std::string> WithoutUnderscores(absl::string_view text) {
 
 // int(text, base): nullopt where Python raises a ValueError.
 absl::StatusOr<absl::optional<int64_t>> ParseInt(absl::string_view text, int64_t base) {
-  text = StripSpace(text, Side::kBoth);
-  if (!IsAscii(text)) return Fail("int: digits outside ASCII are not built");
   bool negative = false;
   if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
     negative = text[0] == '-';
@@ -48,7 +57,7 @@ absl::StatusOr<absl::optional<int64_t>> ParseInt(absl::string_view text, int64_t
       absl::ascii_tolower(static_cast<unsigned char>(text[1])) == prefix) {
     text.remove_prefix(text[2] == '_' ? 3 : 2);
   }
-  absl::optional<std::string> digits = WithoutUnderscores(text);
+  absl::optional<std::string> digits = WithoutUnderscores(text, IsHexDigit);
   if (!digits.has_value() || digits->empty() || (*digits)[0] == '-')
     return absl::optional<int64_t>();
   if (negative) digits = absl::StrCat("-", *digits);
@@ -58,28 +67,25 @@ absl::StatusOr<absl::optional<int64_t>> ParseInt(absl::string_view text, int64_t
   if (at != end) return absl::optional<int64_t>();
   if (error == std::errc::result_out_of_range)
     return Fail("an integer beyond 64 bits is not built");
-  if (error != std::errc()) return absl::optional<int64_t>();
   return absl::optional<int64_t>(value);
 }
 
 // float(text).
-absl::StatusOr<absl::optional<double>> ParseFloat(absl::string_view text) {
-  text = StripSpace(text, Side::kBoth);
-  if (!IsAscii(text)) return Fail("float: digits outside ASCII are not built");
-  absl::optional<std::string> digits = WithoutUnderscores(text);
-  if (!digits.has_value() || digits->empty()) return absl::optional<double>();
+absl::optional<double> ParseFloat(absl::string_view text) {
+  absl::optional<std::string> digits = WithoutUnderscores(text, IsDigit);
+  if (!digits.has_value() || digits->empty()) return absl::nullopt;
   const std::string lower = absl::AsciiStrToLower(*digits);
   absl::string_view bare = lower;
   if (bare[0] == '+' || bare[0] == '-') bare.remove_prefix(1);
   const bool word = bare == "inf" || bare == "infinity" || bare == "nan";
   if (!word &&
       (bare.empty() || bare.find_first_not_of("0123456789.e+-") != absl::string_view::npos)) {
-    return absl::optional<double>();
+    return absl::nullopt;
   }
   char* end = nullptr;
   const double value = std::strtod(lower.c_str(), &end);
-  if (end != lower.c_str() + lower.size()) return absl::optional<double>();
-  return absl::optional<double>(value);
+  if (end != lower.c_str() + lower.size()) return absl::nullopt;
+  return value;
 }
 
 Result Truncated(double d) {
@@ -99,9 +105,10 @@ Result Int(const Value& input, const Bound& bound, Runtime&) {
   if (!input.is_string()) return otherwise;
   if (base != 2 && base != 8 && base != 10 && base != 16)
     return Fail("int: only bases 2, 8, 10 and 16 are built");
-  STEER_ASSIGN_OR_RETURN(absl::optional<int64_t> whole, ParseInt(input.text(), base));
+  STEER_ASSIGN_OR_RETURN(absl::string_view text, NumberText("int", input.text()));
+  STEER_ASSIGN_OR_RETURN(absl::optional<int64_t> whole, ParseInt(text, base));
   if (whole.has_value()) return Value::Int(*whole);
-  STEER_ASSIGN_OR_RETURN(absl::optional<double> real, ParseFloat(input.text()));
+  const absl::optional<double> real = ParseFloat(text);
   if (!real.has_value() || !std::isfinite(*real)) return otherwise;
   return Truncated(*real);
 }
@@ -110,7 +117,8 @@ Result Float(const Value& input, const Bound& bound, Runtime&) {
   if (input.is_undefined()) return UndefinedError(input);
   if (input.is_number()) return Value::Float(input.number());
   if (input.is_string()) {
-    STEER_ASSIGN_OR_RETURN(absl::optional<double> real, ParseFloat(input.text()));
+    STEER_ASSIGN_OR_RETURN(absl::string_view text, NumberText("float", input.text()));
+    const absl::optional<double> real = ParseFloat(text);
     if (real.has_value()) return Value::Float(*real);
   }
   return bound.has(0) ? bound.at(0) : Value::Float(0.0);

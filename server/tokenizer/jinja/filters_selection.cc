@@ -10,7 +10,8 @@ namespace {
 using Result = absl::StatusOr<Value>;
 
 Result MapAttribute(const Items& items, const Arguments& arguments, Runtime& runtime) {
-  Value path, otherwise = Value::None();
+  absl::optional<Value> path;
+  Value otherwise = Value::None();
   for (const auto& [name, value] : arguments.named) {
     if (name == "attribute") {
       path = value;
@@ -20,9 +21,10 @@ Result MapAttribute(const Items& items, const Arguments& arguments, Runtime& run
       return Fail(absl::StrCat("map has no argument named '", name, "'"));
     }
   }
+  if (!path.has_value()) return Fail("map needs the name of a filter or attribute=...");
   Items out;
   for (const Value& item : items) {
-    STEER_ASSIGN_OR_RETURN(Value found, AttributePath(item, path, runtime.budget));
+    STEER_ASSIGN_OR_RETURN(Value found, AttributePath(item, *path, runtime.budget));
     out.push_back(found.is_undefined() && !otherwise.is(Kind::kNone) ? otherwise : found);
   }
   return Value::Iterator(std::move(out));

@@ -93,8 +93,6 @@ absl::StatusOr<Value> CallFunction(absl::string_view name, const Arguments& argu
     STEER_ASSIGN_OR_RETURN(DictItems items, MakeDict(arguments, runtime.budget));
     return Value::Dict(std::move(items));
   }
-  if (name != "raise_exception")
-    return Fail(absl::StrCat("the function '", name, "' is not built"));
   STEER_ASSIGN_OR_RETURN(Bound bound, Bound::Bind(kFunctions[3], arguments));
   STEER_ASSIGN_OR_RETURN(std::string words, Str(bound.at(0), runtime.budget));
   return MakeError(absl::StatusCode::kInvalidArgument, kRaisedReason, words);

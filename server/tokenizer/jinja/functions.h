@@ -13,7 +13,7 @@ inline constexpr char kRaisedReason[] = "TEMPLATE_REFUSED";
 
 // nullptr if there is none.
 const Signature* FindFunction(absl::string_view name);
-// raise_exception gives INVALID_ARGUMENT, reason kRaisedReason, with the template's words.
+// Requires FindFunction(name). raise_exception gives INVALID_ARGUMENT, reason kRaisedReason, with the template's words.
 absl::StatusOr<Value> CallFunction(absl::string_view name, const Arguments& arguments,
                                    Runtime& runtime);
 

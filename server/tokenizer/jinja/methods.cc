@@ -94,7 +94,6 @@ absl::StatusOr<Value> CallMethod(const Value& receiver, absl::string_view name,
     return Value::Bool(changed);
   }
   const Method* method = Find(receiver, name);
-  if (method == nullptr) return Fail(absl::StrCat("there is no method '", name, "'"));
   STEER_RETURN_IF_ERROR(ChargeTexts(receiver, arguments, runtime.budget));
   STEER_ASSIGN_OR_RETURN(Bound bound, Bound::Bind(method->signature, arguments));
   if (receiver.is_markup()) {

@@ -20,6 +20,7 @@ MethodClass ClassifyMethod(const Value& receiver, absl::string_view name);
 // True if some type has it: what a template may call.
 bool IsMethodName(absl::string_view name);
 
+// Requires that ClassifyMethod says kBuilt.
 absl::StatusOr<Value> CallMethod(const Value& receiver, absl::string_view name,
                                  const Arguments& arguments, Runtime& runtime);
 

@@ -95,13 +95,13 @@ class Printer {
         break;
       }
       case Kind::kLoop: {
-        STEER_ASSIGN_OR_RETURN(absl::optional<Value> index, value.loop().Attribute("index"));
+        // The index is always at hand; the length asks the loop's filter.
+        const absl::optional<Value> index = *value.loop().Attribute("index");
         STEER_ASSIGN_OR_RETURN(absl::optional<Value> length, value.loop().Attribute("length"));
         absl::StrAppend(&out, "<LoopContext ", index->integer(), "/", length->integer(), ">");
         break;
       }
-      case Kind::kIterator:
-      case Kind::kCallable:
+      default:  // kIterator, kCallable
         return Fail(absl::StrCat("printing a value of type '", TypeName(value),
                                  "' would print an address (for an iterator, add |list)"));
     }

@@ -126,10 +126,9 @@ const char* TypeName(const Value& value) {
       return "Namespace";
     case Kind::kLoop:
       return "LoopContext";
-    case Kind::kCallable:
+    default:  // kCallable
       return "function";
   }
-  return "object";
 }
 
 }  // namespace steer::jinja

@@ -4,7 +4,7 @@
     python make_template_golden.py TOKENIZERS_FOLDER
 
 chat.json: conversations rendered by transformers' own compiled templates, strftime_now taken away.
-language.json: small templates rendered by the same environment.
+language.json, values.json: small templates rendered by the same environment.
 An "error" has no text: the messages of Python and of the engine differ.
 """
 
@@ -15,6 +15,7 @@ import sys
 from transformers.utils import chat_template_utils
 
 from snippets import CONTEXT, SNIPPETS
+from value_snippets import VALUE_SNIPPETS
 
 HERE = pathlib.Path(__file__).parent
 FAMILIES = ["qwen2_5", "qwen3", "llama3_2", "gemma3"]
@@ -102,9 +103,9 @@ def chat_cases(folder):
     return cases
 
 
-def language_cases():
+def language_cases(snippets):
     cases = []
-    for source in SNIPPETS:
+    for source in snippets:
         try:
             template = compile_template(source)
         except Exception as error:
@@ -124,7 +125,8 @@ def write(name, cases):
 
 if __name__ == "__main__":
     write("chat.json", chat_cases(pathlib.Path(sys.argv[1])))
-    write("language.json", language_cases())
+    write("language.json", language_cases(SNIPPETS))
+    write("values.json", language_cases(VALUE_SNIPPETS))
     with open(HERE / "context.json", "w") as out:
         json.dump(CONTEXT, out, ensure_ascii=True, indent=1)
         out.write("\n")
