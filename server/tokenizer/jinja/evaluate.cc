@@ -202,8 +202,7 @@ Interpreter::ValueOr Interpreter::CallMacro(const MacroObject& macro, Arguments 
   // Two levels for one call, whose frames are the largest: by {% call %} it nests without an
   // expression in between, and 800 of them need more stack than a thread has under AddressSanitizer.
   DepthGuard guard(runtime_.budget), frames(runtime_.budget);
-  STEER_RETURN_IF_ERROR(guard.status());
-  STEER_RETURN_IF_ERROR(frames.status());
+  STEER_RETURN_IF_ERROR(frames.status());  // also where the first level was too deep
   const MacroDefinition& definition = *macro.definition;
   const size_t count = definition.parameters.size();
   for (const Scope* s = macro.scope; s != nullptr; s = s->parent) {

@@ -167,6 +167,12 @@ TEST(JinjaLimits, ListsThatGrow) {
       "{% set ns = namespace(l=none) %}{% for i in range(100000) %}{% for j in [ns.l] %}{% set "
       "ns.l = loop %}{% endfor %}{% endfor %}",
       kValues);
+  const std::string deep =
+      "{% set ns = namespace(l=[]) %}{% for i in range(199) %}{% set ns.l = [ns.l] %}{% endfor %}";
+  ExpectTooMuch(deep + "{% set ns.l = [ns.l] %}", kValues);
+  ExpectTooMuch(deep + "{{ namespace(a=[ns.l]) }}", kValues);
+  ExpectTooMuch(deep + "{% macro m(a) %}{% endmacro %}{{ m([ns.l]) }}", kValues);
+  ExpectTooMuch(deep + "{% macro m(a) %}{% endmacro %}{{ m(a=[ns.l]) }}", kValues);
   ExpectTooMuch("{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}", kEvaluation);
 }
 
