@@ -124,12 +124,12 @@ absl::Status Bpe::AddMerges(const TokenizerFile& file) {
 }
 
 absl::Status Bpe::AddOptions(const TokenizerFile& file) {
-  STEER_ASSIGN_OR_RETURN(Node model, Node(file.root, "").Field("model"));
+  const Node model = *Node(file.root, "").Field("model");  // there: the vocabulary was in it
   STEER_RETURN_IF_ERROR(
       model.CheckKeys({"type", "dropout", "unk_token", "continuing_subword_prefix",
                        "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges"}));
   if (model.Has("dropout")) {
-    STEER_ASSIGN_OR_RETURN(Node dropout, model.Field("dropout"));
+    const Node dropout = *model.Field("dropout");
     bool none =
         dropout.is_null() || (dropout.value().is_number() && dropout.value().get<double>() == 0);
     if (!none) return dropout.Error("dropout is not built: ids must not be random");
@@ -206,7 +206,6 @@ void Bpe::Split(absl::string_view word, std::vector<Symbol>* symbols) const {
 }
 
 void Bpe::Encode(absl::string_view word, std::vector<int32_t>* ids) const {
-  if (word.empty()) return;
   if (ignore_merges_) {
     if (absl::optional<int32_t> id = Find(word); id.has_value()) {
       ids->push_back(*id);

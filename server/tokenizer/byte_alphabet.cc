@@ -13,7 +13,7 @@ struct Alphabet {
 };
 
 // Printable Latin-1 stands for itself, the other bytes take U+0100 onwards in order.
-constexpr Alphabet MakeAlphabet() {
+consteval Alphabet MakeAlphabet() {
   Alphabet alphabet;
   for (auto& byte : alphabet.byte) byte = -1;
   uint16_t next = 0x100;

@@ -23,12 +23,11 @@ class StringSink : public TokenSink {
   std::string* out_;
 };
 
-// Passes everything on; stages override what they change.
+// Passes everything but the ends of tokens on; stages override what they change.
 class Stage : public TokenSink {
  public:
   explicit Stage(SinkPtr next) : next_(std::move(next)) {}
   void Part(absl::string_view text) override { next_->Part(text); }
-  void EndToken() override { next_->EndToken(); }
   void End() override { next_->End(); }
 
  protected:

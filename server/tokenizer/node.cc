@@ -24,7 +24,7 @@ absl::Status Node::CheckKeys(std::initializer_list<absl::string_view> allowed) c
 }
 
 bool Node::Has(absl::string_view key) const {
-  return value_->is_object() && value_->contains(std::string(key));
+  return value_->contains(std::string(key));  // false of what is no object
 }
 
 absl::StatusOr<Node> Node::Field(absl::string_view key) const {

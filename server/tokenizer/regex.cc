@@ -75,7 +75,7 @@ class RegexPattern : public Pattern {
       if (rc < 0) {
         return MakeError(
             absl::StatusCode::kResourceExhausted, "TOKENIZER_PATTERN_LIMIT",
-            absl::StrCat("the pre-tokenizer's pattern gave up at byte ", from,
+            absl::StrCat("a pattern of the tokenizer gave up at byte ", from,
                          " of the text: ", Pcre2Message(rc), "; shorten or break up the text"));
       }
       const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data.get());
@@ -92,7 +92,6 @@ class RegexPattern : public Pattern {
     AddGap(covered, text.size(), spans);
     return absl::OkStatus();
   }
-  absl::string_view literal() const override { return {}; }
 
  private:
   Code code_;
@@ -112,7 +111,6 @@ class LiteralPattern : public Pattern {
     AddGap(covered, text.size(), spans);
     return absl::OkStatus();
   }
-  absl::string_view literal() const override { return literal_; }
 
  private:
   std::string literal_;

@@ -32,8 +32,6 @@ class Pattern {
   // RESOURCE_EXHAUSTED beyond the match limit, which grows with the text: 10 million steps and 64 a
   // byte.
   virtual absl::Status Find(absl::string_view text, std::vector<Span>* spans) const = 0;
-  // The literal, empty for a regex.
-  virtual absl::string_view literal() const = 0;
 };
 
 }  // namespace steer::tok

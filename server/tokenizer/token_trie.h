@@ -34,10 +34,11 @@ class TokenTrie {
 
   bool empty() const { return values_.size() == 1; }
 
-  // Length of the longest string that `text` begins with, 0 if none; *value is its value.
+  // Length of the longest string that `text` begins with, 0 if none; *value is its value. `text`
+  // must not be empty.
   size_t LongestPrefix(absl::string_view text, int32_t* value) const {
     size_t longest = 0;
-    int32_t node = text.empty() ? -1 : roots_[static_cast<unsigned char>(text[0])];
+    int32_t node = roots_[static_cast<unsigned char>(text[0])];
     for (size_t length = 1; node >= 0; ++length) {
       if (values_[static_cast<size_t>(node)] >= 0) {
         longest = length;

@@ -1,6 +1,5 @@
 #include "server/tokenizer/tokenizer_file.h"
 
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,10 +19,8 @@ class Reader : public nlohmann::json_sax<Json> {
   bool number_unsigned(number_unsigned_t value) override {
     return Integer(value > uint64_t{INT64_MAX} ? INT64_MAX : static_cast<int64_t>(value), value);
   }
-  bool number_float(number_float_t value, const string_t& text) override {
-    return std::isfinite(value) ? Value(value)
-                                : Fail(absl::StrCat("the number ", text, " is not finite"));
-  }
+  // The parser has refused a number beyond the range of a double.
+  bool number_float(number_float_t value, const string_t&) override { return Value(value); }
   bool binary(binary_t&) override { return Fail("binary data"); }
 
   bool string(string_t& value) override {
@@ -74,7 +71,8 @@ class Reader : public nlohmann::json_sax<Json> {
     if (list_ == List::kVocabulary) return BadToken();
     if (list_ == List::kMerges) {
       pair_parts_ = 0;
-      return ++list_depth_ == 2 || BadMerge();
+      if (++list_depth_ > 2) return BadMerge();
+      return true;
     }
     if (AtModelField("merges")) {
       list_ = List::kMerges;
@@ -92,10 +90,10 @@ class Reader : public nlohmann::json_sax<Json> {
   }
 
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& e) override {
-    std::string what = e.what();
-    size_t bracket =
-        what.find("] ");  // "[json.exception.parse_error.101] parse error at line 1, ..."
-    return Fail(bracket == std::string::npos ? what : what.substr(bracket + 2));
+    // "[json.exception.parse_error.101] parse error at line 1, ..."; all of the library's messages
+    // begin like that.
+    const std::string what = e.what();
+    return Fail(what.substr(what.find("] ") + 2));
   }
 
   const std::string& problem() const { return problem_; }
@@ -103,8 +101,9 @@ class Reader : public nlohmann::json_sax<Json> {
  private:
   enum class List { kNone, kVocabulary, kMerges };
 
+  // The parser stops at the first false.
   bool Fail(std::string problem) {
-    if (problem_.empty()) problem_ = std::move(problem);
+    problem_ = std::move(problem);
     return false;
   }
   bool BadToken() {
@@ -182,8 +181,7 @@ absl::StatusOr<TokenizerFile> ReadTokenizerFile(absl::string_view json) {
   if (json.size() > (size_t{1} << 30)) return absl::InvalidArgumentError("larger than 1 GiB");
   // The parser takes a NUL for the end, and would not look at what follows it.
   if (const size_t at = json.find('\0'); at != absl::string_view::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("not valid JSON: a NUL character at byte ", at));
+    return absl::InvalidArgumentError(absl::StrCat("not valid JSON: a NUL character at byte ", at));
   }
   TokenizerFile file;
   Reader reader(&file);
@@ -191,8 +189,7 @@ absl::StatusOr<TokenizerFile> ReadTokenizerFile(absl::string_view json) {
     absl::string_view problem = reader.problem();
     if (absl::string_view(problem).substr(0, 6) == "model.")
       return absl::InvalidArgumentError(problem);
-    return absl::InvalidArgumentError(absl::StrCat(
-        "not valid JSON: ", problem.empty() ? "syntax error" : problem.substr(0, 400)));
+    return absl::InvalidArgumentError(absl::StrCat("not valid JSON: ", problem.substr(0, 400)));
   }
   return file;
 }

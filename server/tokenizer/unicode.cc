@@ -41,7 +41,9 @@ void FlushRun(bool compose, std::vector<utf8proc_int32_t>* run, std::string* out
     utf8proc_ssize_t length = utf8proc_normalize_utf32(
         run->data(), static_cast<utf8proc_ssize_t>(run->size()),
         static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-    if (length >= 0) run->resize(static_cast<size_t>(length));
+    // Composing characters cannot fail and only makes fewer of them.
+    run->resize(static_cast<size_t>(
+        std::clamp<utf8proc_ssize_t>(length, 0, static_cast<utf8proc_ssize_t>(run->size()))));
   }
   for (utf8proc_int32_t c : *run) AppendUtf8(static_cast<uint32_t>(c), out);
   run->clear();
@@ -127,11 +129,8 @@ std::string Normalize(NormalForm form, absl::string_view text) {
     int boundclass = 0;
     utf8proc_ssize_t count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), parts,
                                                      std::size(parts), options, &boundclass);
-    if (count < 0 || count > static_cast<utf8proc_ssize_t>(std::size(parts))) {
-      run.push_back(static_cast<utf8proc_int32_t>(c));
-    } else {
-      run.insert(run.end(), parts, parts + count);
-    }
+    // It fails for what is no code point only.
+    run.insert(run.end(), parts, parts + std::clamp<utf8proc_ssize_t>(count, 0, std::size(parts)));
   }
   FlushRun(compose, &run, &out);
   return out;

@@ -1,5 +1,7 @@
 // Every malformed or unbuilt node of a tokenizer.json ends in one INVALID_ARGUMENT that names the
 // file and the node.
+#include <sys/mman.h>
+
 #include "absl/strings/match.h"
 #include "tests/server/tokenizer/tokenizer_golden.h"
 
@@ -38,9 +40,11 @@ const Mistake kMistakes[] = {
     {"/model/type", "\"WordPiece\"", "model.type: \"WordPiece\" is not built"},
     {"/model/type", "3", "model.type: not a string"},
     {"/model/dropout", "0.1", "model.dropout"},
+    {"/model/dropout", "\"none\"", "model.dropout: dropout is not built"},
     {"/model/unk_token", "\"zzz\"", "model.unk_token: \"zzz\""},
     {"/model/unk_token", "5", "model.unk_token: not a string"},
     {"/model/continuing_subword_prefix", "\"##\"", "model.continuing_subword_prefix"},
+    {"/model/continuing_subword_prefix", "5", "model.continuing_subword_prefix: not a string"},
     {"/model/end_of_word_suffix", "\"</w>\"", "model.end_of_word_suffix"},
     {"/model/fuse_unk", "\"yes\"", "model.fuse_unk"},
     {"/model/byte_fallback", "1", "model.byte_fallback"},
@@ -52,6 +56,7 @@ const Mistake kMistakes[] = {
     {"/model/vocab/c", "-3", "model.vocab[\"c\"]: the id -3"},
     {"/model/vocab/c", "4194304", "model.vocab[\"c\"]: the id 4194304"},
     {"/model/vocab/c", "99999999999999999999", "model.vocab[\"c\"]"},
+    {"/model/vocab/c", "9999999999999999999", "model.vocab[\"c\"]: the id 9223372036854775807"},
     {"/model/vocab/c", "2", "model.vocab[\"c\"]: has the id 2 of \"ab\""},
     {"/model/vocab/c", "\"3\"", "model.vocab[\"c\"]: not an integer"},
     {"/model/vocab/c", "3.5", "model.vocab[\"c\"]: not an integer"},
@@ -80,12 +85,24 @@ const Mistake kMistakes[] = {
     {"/added_tokens/0/content", "\"\"", "added_tokens[0].content: empty"},
     {"/added_tokens/0/content", "-", "added_tokens[0].content: missing"},
     {"/added_tokens/0/special", "-", "added_tokens[0].special: missing"},
+    {"/added_tokens/0/id", "-", "added_tokens[0].id: missing"},
+    {"/added_tokens/0/id", "\"4\"", "added_tokens[0].id: not an integer from 0 to 4194303"},
+    {"/added_tokens/0/id", "4194304", "added_tokens[0].id: not an integer from 0 to 4194303"},
+    {"/added_tokens/0/id", "18446744073709551615",
+     "added_tokens[0].id: not an integer from 0 to 4194303"},
+    {"/added_tokens/0/single_word", "-", "added_tokens[0].single_word: missing"},
+    {"/added_tokens/0/rstrip", "null", "added_tokens[0].rstrip: not true or false"},
+    {"/added_tokens/0/normalized", "\"no\"", "added_tokens[0].normalized: not true or false"},
     {"/added_tokens/0/lstrip", "0", "added_tokens[0].lstrip: not true or false"},
     {"/added_tokens/0/color", "0", "added_tokens[0].color: no such field"},
     {"/added_tokens/1",
      "{\"id\": 4, \"content\": \"<e>\", \"single_word\": false, \"lstrip\": false, \"rstrip\": "
      "false, \"normalized\": false, \"special\": true}",
      "added_tokens[1].id: 4, but"},
+    {"/added_tokens/1",
+     "{\"id\": 5, \"content\": \"<e>\", \"single_word\": false, \"lstrip\": false, \"rstrip\": "
+     "false, \"normalized\": false, \"special\": true}",
+     "added_tokens[1].content: \"<e>\" occurs twice"},
     {"/normalizer", "7", "normalizer: not an object"},
     {"/normalizer/normalizers", "-", "normalizer.normalizers: missing"},
     {"/normalizer/normalizers/0/type", "\"Nmt\"",
@@ -94,6 +111,8 @@ const Mistake kMistakes[] = {
     {"/normalizer/normalizers/0", "null", "normalizer.normalizers[0]: null"},
     {"/normalizer/normalizers/0", "{\"type\": \"Strip\", \"strip_left\": true}",
      "normalizer.normalizers[0].strip_right: missing"},
+    {"/normalizer/normalizers/0", "{\"type\": \"Strip\", \"strip_right\": true}",
+     "normalizer.normalizers[0].strip_left: missing"},
     {"/normalizer/normalizers/0", "{\"type\": \"Prepend\"}",
      "normalizer.normalizers[0].prepend: missing"},
     {"/normalizer/normalizers/1/pattern", "{}", "normalizer.normalizers[1].pattern: needs"},
@@ -101,6 +120,9 @@ const Mistake kMistakes[] = {
      "normalizer.normalizers[1].pattern.String"},
     {"/normalizer/normalizers/1/pattern", "{\"Glob\": \"*\"}",
      "normalizer.normalizers[1].pattern.Glob"},
+    {"/normalizer/normalizers/1/pattern", "-", "normalizer.normalizers[1].pattern: missing"},
+    {"/normalizer/normalizers/1/pattern", "{\"String\": 5}",
+     "normalizer.normalizers[1].pattern.String: not a string"},
     {"/normalizer/normalizers/1/content", "-", "normalizer.normalizers[1].content: missing"},
     {"/pre_tokenizer/pretokenizers", "-", "pre_tokenizer.pretokenizers: missing"},
     {"/pre_tokenizer/pretokenizers/1/type", "\"Whitespace\"",
@@ -108,12 +130,31 @@ const Mistake kMistakes[] = {
     {"/pre_tokenizer/pretokenizers/1/add_prefix_space", "-",
      "pre_tokenizer.pretokenizers[1].add_prefix_space: missing"},
     {"/pre_tokenizer/pretokenizers/1/use_regex", "1", "pre_tokenizer.pretokenizers[1].use_regex"},
+    {"/pre_tokenizer/pretokenizers/1/trim_offsets", "1",
+     "pre_tokenizer.pretokenizers[1].trim_offsets: not true or false"},
+    {"/pre_tokenizer/pretokenizers/1/x", "1", "pre_tokenizer.pretokenizers[1].x: no such field"},
+    {"/pre_tokenizer/x", "1", "pre_tokenizer.x: no such field"},
+    {"/pre_tokenizer/pretokenizers/0/pattern", "-",
+     "pre_tokenizer.pretokenizers[0].pattern: missing"},
+    {"/pre_tokenizer/pretokenizers/0/behavior", "3",
+     "pre_tokenizer.pretokenizers[0].behavior: not a string"},
     {"/pre_tokenizer/pretokenizers/0/behavior", "\"Merged\"",
      "pre_tokenizer.pretokenizers[0].behavior: \"Merged\""},
     {"/pre_tokenizer/pretokenizers/0/invert", "-",
      "pre_tokenizer.pretokenizers[0].invert: missing"},
     {"/pre_tokenizer/pretokenizers/0", "null", "pre_tokenizer.pretokenizers[0]: null"},
     {"/pre_tokenizer", "{\"type\": \"Digits\"}", "pre_tokenizer.individual_digits: missing"},
+    {"/pre_tokenizer", "{\"type\": \"Digits\", \"individual_digits\": true, \"x\": 1}",
+     "pre_tokenizer.x: no such field"},
+    {"/pre_tokenizer", "{\"type\": \"Metaspace\"}", "pre_tokenizer.replacement: missing"},
+    {"/pre_tokenizer", "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"x\": 1}",
+     "pre_tokenizer.x: no such field"},
+    {"/pre_tokenizer", "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"prepend_scheme\": 1}",
+     "pre_tokenizer.prepend_scheme: not a string"},
+    {"/pre_tokenizer", "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"add_prefix_space\": 1}",
+     "pre_tokenizer.add_prefix_space: not true or false"},
+    {"/pre_tokenizer", "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"split\": 1}",
+     "pre_tokenizer.split: not true or false"},
     {"/pre_tokenizer", "{\"type\": \"Metaspace\", \"replacement\": \"ab\"}",
      "pre_tokenizer.replacement: not one character"},
     {"/pre_tokenizer",
@@ -129,10 +170,30 @@ const Mistake kMistakes[] = {
     {"/decoder/decoders/0",
      "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"a\"}, \"content\": \"\"}",
      "decoder.decoders[0].pattern.Regex"},
+    {"/decoder/decoders/0", "{\"type\": \"Strip\", \"start\": 0, \"stop\": 0}",
+     "decoder.decoders[0].content: missing"},
+    {"/decoder/decoders/0", "{\"type\": \"Strip\", \"content\": \" \", \"start\": 0}",
+     "decoder.decoders[0].stop: missing"},
+    {"/decoder/decoders/0", "{\"type\": \"Replace\", \"content\": \"\"}",
+     "decoder.decoders[0].pattern: missing"},
+    {"/decoder/decoders/0", "{\"type\": \"Replace\", \"pattern\": {}, \"content\": \"\"}",
+     "decoder.decoders[0].pattern.String: missing"},
+    {"/decoder/decoders/0",
+     "{\"type\": \"Replace\", \"pattern\": {\"String\": \"\"}, \"content\": \"\"}",
+     "decoder.decoders[0].pattern: an empty string matches nothing"},
+    {"/decoder/decoders/0", "{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}}",
+     "decoder.decoders[0].content: missing"},
+    {"/decoder/decoders/0", "{\"type\": \"Metaspace\"}",
+     "decoder.decoders[0].replacement: missing"},
+    {"/decoder/decoders/0", "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"x\": 1}",
+     "decoder.decoders[0].x: no such field"},
+    {"/decoder/decoders/0",
+     "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"prepend_scheme\": 1}",
+     "decoder.decoders[0].prepend_scheme: not a string"},
     {"/decoder/decoders/0", "{\"type\": \"Fuse\", \"x\": 1}", "decoder.decoders[0].x"},
 };
 
-void ExpectRefused(const std::string& json, absl::string_view named) {
+void ExpectRefused(absl::string_view json, absl::string_view named) {
   auto tokenizer = Tokenizer::FromJson(json, "dir/tokenizer.json");
   ASSERT_FALSE(tokenizer.ok());
   EXPECT_EQ(tokenizer.status().code(), absl::StatusCode::kInvalidArgument) << tokenizer.status();
@@ -164,13 +225,17 @@ TEST(RefusalTest, EveryMistakeIsNamed) {
 
 TEST(RefusalTest, PatternsThatTheEnginesReadDifferently) {
   for (const char* regex :
-       {"\\w+",    "\\W",      "\\bfoo",      "\\B",         "\\h",     "\\R",         "\\X",
-        "\\K",     "\\G",      "\\1",         "(?i)a",       "(?m:a)",  "(?<n>a)",     "(?#c)",
-        "(?i:ss)", "(?i:[a])", "(?i:\\p{L})", "(?i:\u00e9)", "[a&&b]",  "[[:alpha:]]", "[a[b]]",
-        "[]a]",    "[^]",      "[a",          "(a",          "a)",      "\\p{Han}",    "\\p{Mn}",
-        "\\p{C}",  "\\pL",     "\\p{L",       "[\\P{L}]",    "[\\d-a]", "[a-\\d]",     "a{1,2}+",
-        "a{x}",    "a{",       "\\x{110000}", "\\x{d800}",   "\\xe9",   "\\u12",       "\\x{",
-        "*a",      "(?<=a+)b", "\\"}) {
+       {"\\w+",    "\\W",          "\\bfoo",    "\\B",      "\\h",         "\\R",
+        "\\X",     "\\K",          "\\G",       "\\1",      "(?i)a",       "(?m:a)",
+        "(?<n>a)", "(?#c)",        "(?i:ss)",   "(?i:[a])", "(?i:\\p{L})", "(?i:\u00e9)",
+        "[a&&b]",  "[[:alpha:]]",  "[a[b]]",    "[]a]",     "[^]",         "[a",
+        "(a",      "a)",           "\\p{Han}",  "\\p{Mn}",  "\\p{C}",      "\\pL",
+        "\\p{L",   "[\\P{L}]",     "[\\d-a]",   "[a-\\d]",  "a{1,2}+",     "a{x}",
+        "a{",      "\\x{110000}",  "\\x{d800}", "\\xe9",    "\\u12",       "\\x{",
+        "*a",      "(?<=a+)b",     "\\",        "(?i:.)",   "(?i:\\n)",    "(?i:(?:[a]))",
+        "a{}",     "a{,}",         "a{1,x}",    "a{12345}", "a{1,12345}",  "\\\u00e9",
+        "\\x",     "\\x{1234567}", "\\xzz",     "\\p",      "[",           "[\\w]",
+        "[a-\\w]", "[a-[b]]",      "[a-&&b]"}) {
     SCOPED_TRACE(regex);
     Json json = Json::parse(kBase);
     json["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = regex;
@@ -195,11 +260,33 @@ TEST(RefusalTest, BytesThatAreNotJson) {
   std::string vocabularies = kBase;
   vocabularies.insert(vocabularies.find("\"vocab\""), "\"vocab\": {\"q\": 9}, ");
   ExpectRefused(vocabularies, "\"vocab\" occurs twice");
+  std::string merges = kBase;
+  merges.insert(merges.find("\"merges\""), "\"merges\": [], ");
+  ExpectRefused(merges, "\"merges\" occurs twice");
   std::string base = kBase;
   for (size_t length = 0; length < base.size(); ++length) {
     EXPECT_FALSE(Tokenizer::FromJson(absl::string_view(base).substr(0, length), "t").ok())
         << length;
   }
+}
+
+// What is normalised to nothing could be found nowhere.
+TEST(RefusalTest, AnAddedTokenOfWhichNothingIsLeft) {
+  Json json = Json::parse(kBase);
+  json["normalizer"]["normalizers"][1] = {
+      {"type", "Strip"}, {"strip_left", true}, {"strip_right", true}};
+  json["added_tokens"][0]["content"] = "  ";
+  json["added_tokens"][0]["normalized"] = true;
+  ExpectRefused(json.dump(), "added_tokens[0].content: nothing is left of it after normalisation");
+}
+
+// Only pages that are read take memory, and none is.
+TEST(RefusalTest, MoreThanAGibibyte) {
+  const size_t size = (size_t{1} << 30) + 1;
+  void* bytes = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(bytes, MAP_FAILED);
+  ExpectRefused(absl::string_view(static_cast<const char*>(bytes), size), "larger than 1 GiB");
+  munmap(bytes, size);
 }
 
 TEST(RefusalTest, MissingFileIsNamed) {

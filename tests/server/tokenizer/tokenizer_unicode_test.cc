@@ -95,27 +95,5 @@ TEST(UnicodeTest, NormalFormsAndLowerCase) {
   }
 }
 
-TEST(PatternTest, GivesUpAtItsLimit) {
-  auto pattern = Pattern::CompileRegex("(?:(?:a|aa)+)+[^a]");
-  ASSERT_TRUE(pattern.ok()) << pattern.status();
-  std::vector<Span> spans;
-  absl::Status status = (*pattern)->Find(std::string(5000, 'a'), &spans);
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
-}
-
-// One match that backtracks deeper than the thread's own 32 KiB allow.
-TEST(PatternTest, LongMatchesOfGroups) {
-  auto pattern = Pattern::CompileRegex("(?:ab|c)+");
-  ASSERT_TRUE(pattern.ok()) << pattern.status();
-  std::string text;
-  for (int i = 0; i < 20000; ++i) text += "abc";
-  std::vector<Span> spans;
-  ASSERT_TRUE((*pattern)->Find(text + "x" + text, &spans).ok());
-  ASSERT_EQ(spans.size(), 3u);
-  EXPECT_EQ(spans[0].end, text.size());
-  EXPECT_EQ(spans[2].end, 2 * text.size() + 1);
-  EXPECT_FALSE(spans[1].is_match);
-}
-
 }  // namespace
 }  // namespace steer::tok
