@@ -59,7 +59,7 @@ class Lexer {
         MoveTo(inside);
         STEER_RETURN_IF_ERROR(Tag(block));
       }
-      line_starting_ = at_ > 0 && source_[at_ - 1] == '\n';
+      line_starting_ = source_[at_ - 1] == '\n';  // behind an opening
     }
     MoveTo(source_.size());
     tokens_.push_back({TokenKind::kEnd, "", line_});
@@ -219,7 +219,7 @@ class Lexer {
       const size_t digits = float_end + 1 + (SignAt(float_end + 1) != 0 ? 1 : 0);
       if (digits < source_.size() && IsDigit(source_[digits])) float_end = Digits(digits, IsDigit);
     }
-    const bool after_dot = at_ > 0 && source_[at_ - 1] == '.';  // x.1.2 are two integers
+    const bool after_dot = source_[at_ - 1] == '.';  // x.1.2 are two integers
     if (float_end != end && !after_dot) {
       Take(TokenKind::kFloat, float_end);
       return absl::OkStatus();
@@ -276,14 +276,8 @@ class Lexer {
 
 std::string Describe(const Token& token) {
   switch (token.kind) {
-    case TokenKind::kData:
-      return "text";
-    case TokenKind::kBlockBegin:
-      return "'{%'";
     case TokenKind::kBlockEnd:
       return "'%}'";
-    case TokenKind::kVariableBegin:
-      return "'{{'";
     case TokenKind::kVariableEnd:
       return "'}}'";
     case TokenKind::kString:

@@ -36,7 +36,7 @@ struct Token {
   bool IsName(absl::string_view t) const { return Is(TokenKind::kName, t); }
 };
 
-// As shown in errors.
+// As shown in errors, of a token that may stand inside of a tag.
 std::string Describe(const Token& token);
 
 // INVALID_ARGUMENT "line N: ...".

@@ -75,7 +75,7 @@ absl::StatusOr<absl::optional<Value>> PythonItem(const Value& value, const Value
   if (!key.is_integral()) return absl::optional<Value>();
   if (!value.is_string() && !value.is_sequence() && !value.is(Kind::kRange))
     return absl::optional<Value>();
-  STEER_ASSIGN_OR_RETURN(int64_t size, Length(value));
+  const int64_t size = *Length(value);  // these have one
   int64_t index = key.integer();
   if (index < 0) index += size;
   if (index < 0 || index >= size) return absl::optional<Value>();
@@ -135,7 +135,7 @@ absl::StatusOr<Value> Slice(const Value& value, const Value& start, const Value&
   }
   const int64_t by = step.is(Kind::kNone) ? 1 : step.integer();
   if (by == 0) return Fail("a slice's step must not be zero");
-  STEER_ASSIGN_OR_RETURN(const int64_t size, Length(value));
+  const int64_t size = *Length(value);  // these have one
   // The bounds of Python's slice.indices.
   const int64_t lowest = by > 0 ? 0 : -1, highest = by > 0 ? size : size - 1;
   auto clamp = [&](const Value& bound, int64_t otherwise) {
@@ -153,8 +153,9 @@ absl::StatusOr<Value> Slice(const Value& value, const Value& start, const Value&
     auto range = std::make_shared<RangeObject>();
     range->start = r.at(from);
     range->stop = r.at(to);
-    if (__builtin_mul_overflow(r.step, stride, &range->step) || range->step > kMaxRangeBound ||
-        range->step < -kMaxRangeBound) {
+    // Both bounds are within 2^53, so that the size times the step is within 2^55.
+    range->step = r.step * stride;
+    if (range->step > kMaxRangeBound || range->step < -kMaxRangeBound) {
       return Fail("a range with a step beyond 2^53 is not built");
     }
     return Value::FromObject(Kind::kRange, std::move(range));

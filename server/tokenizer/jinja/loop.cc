@@ -95,13 +95,14 @@ absl::StatusOr<Value> LoopObject::Cycle(const Items& arguments) const {
 }
 
 absl::StatusOr<bool> LoopObject::Changed(const Items& arguments, Budget& budget) {
+  // A loop that keeps itself would never be freed.
+  if (ended_) return Fail("loop.changed after the end of its loop is not built");
   if (last_changed_.has_value()) {
     STEER_ASSIGN_OR_RETURN(bool same,
                            Equals(Value::Tuple(*last_changed_), Value::Tuple(arguments), budget));
     if (same) return false;
   }
-  // Not after the end: a loop that keeps itself would never be freed.
-  if (!ended_) last_changed_ = arguments;
+  last_changed_ = arguments;
   return true;
 }
 

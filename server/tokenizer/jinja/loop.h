@@ -33,7 +33,7 @@ class LoopObject : public Object {
   // methods and not found here.
   absl::StatusOr<absl::optional<Value>> Attribute(absl::string_view name);
   absl::StatusOr<Value> Cycle(const Items& arguments) const;
-  // True if called with other values than the last time.
+  // True if called with other values than the last time. An error after the end of the loop.
   absl::StatusOr<bool> Changed(const Items& arguments, Budget& budget);
 
  private:

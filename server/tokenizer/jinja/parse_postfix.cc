@@ -113,7 +113,7 @@ Parser::ExprOr Parser::Item() {
 
 absl::Status Parser::Arguments(Expr* call) {
   const int line = Now().line;
-  STEER_RETURN_IF_ERROR(ExpectOperator("("));
+  Skip();  // (
   while (!Now().IsOperator(")")) {
     if (Now().IsOperator("*") || Now().IsOperator("**")) {
       return SyntaxError(line, absl::StrCat("'", Now().text, "' before an argument is not built"));

@@ -3,6 +3,7 @@
 #ifndef STEER_SERVER_TOKENIZER_JINJA_PARSER_H_
 #define STEER_SERVER_TOKENIZER_JINJA_PARSER_H_
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,10 +34,10 @@ class Parser {
   using StatementOr = absl::StatusOr<std::unique_ptr<Statement>>;
 
   const Token& Now() const { return tokens_[at_]; }
-  const Token& Next() const { return tokens_[at_ + 1 < tokens_.size() ? at_ + 1 : at_]; }
-  void Skip() {
-    if (at_ + 1 < tokens_.size()) ++at_;
-  }
+  // The last token stays current, whatever skips it.
+  size_t NextAt() const { return std::min(at_ + 1, tokens_.size() - 1); }
+  const Token& Next() const { return tokens_[NextAt()]; }
+  void Skip() { at_ = NextAt(); }
   bool SkipIfName(absl::string_view name);
   bool SkipIfOperator(absl::string_view op);
   absl::Status ExpectOperator(absl::string_view op);

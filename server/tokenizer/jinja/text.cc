@@ -40,7 +40,7 @@ absl::string_view StripIf(absl::string_view text, Side side, Predicate strip) {
 }  // namespace
 
 size_t FindText(absl::string_view text, absl::string_view what, size_t from) {
-  if (from > text.size() || what.size() > text.size() - from) return absl::string_view::npos;
+  if (what.size() > text.size() - from) return absl::string_view::npos;
   if (what.empty()) return from;
   // The plain search takes a short text's length at most at each place. For others glibc's, which is
   // Two-Way (Crochemore and Perrin 1991); a sanitizer reads all of the text at each call of it.
@@ -196,13 +196,6 @@ int64_t Count(absl::string_view text, absl::string_view what) {
 
 size_t OffsetOf(absl::string_view text, int64_t code_points) {
   return Utf8Prefix(text, static_cast<size_t>(std::max<int64_t>(code_points, 0))).size();
-}
-
-std::string Reverse(absl::string_view text) {
-  std::vector<uint32_t> points = ToCodePoints(text);
-  std::string out;
-  for (auto it = points.rbegin(); it != points.rend(); ++it) AppendUtf8(*it, &out);
-  return out;
 }
 
 std::string EscapeHtml(absl::string_view text) {

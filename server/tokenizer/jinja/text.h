@@ -20,7 +20,8 @@ enum class Side { kLeft, kRight, kBoth };
 absl::string_view StripSpace(absl::string_view text, Side side);
 absl::string_view StripChars(absl::string_view text, absl::string_view chars, Side side);
 
-// Byte offset of the first occurrence at or behind `from`, and of the last; npos if there is none.
+// Byte offset of the first occurrence at or behind `from` (text.size() at most), and of the last;
+// npos if there is none.
 // Time grows with the sum of both lengths, where std::string's own search takes their product.
 size_t FindText(absl::string_view text, absl::string_view what, size_t from = 0);
 size_t FindLastText(absl::string_view text, absl::string_view what);
@@ -42,7 +43,6 @@ std::string Replace(absl::string_view text, absl::string_view from, absl::string
 int64_t Count(absl::string_view text, absl::string_view what);
 // Byte offset of the code point with this index; text.size() beyond the end.
 size_t OffsetOf(absl::string_view text, int64_t code_points);
-std::string Reverse(absl::string_view text);
 
 std::string Upper(absl::string_view text);
 std::string Lower(absl::string_view text);

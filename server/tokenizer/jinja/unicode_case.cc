@@ -282,13 +282,13 @@ bool IsAlpha(uint32_t c) {
 
 bool IsDecimal(uint32_t c) { return Category(c) == UTF8PROC_CATEGORY_ND; }
 
+// Surrogates are in no text.
 bool IsPrintable(uint32_t c) {
   if (c == ' ') return true;
   switch (Category(c)) {
     case UTF8PROC_CATEGORY_CN:
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:

@@ -15,7 +15,8 @@ class ChatTemplateGolden : public testing::TestWithParam<const char*> {};
 
 TEST_P(ChatTemplateGolden, EqualsTransformers) {
   const std::string folder = SharedPath(std::string("tokenizers/") + GetParam());
-  if (folder.empty()) GTEST_SKIP() << "no ../shared/tokenizers/" << GetParam() << " beside the repository";
+  if (folder.empty())
+    GTEST_SKIP() << "no ../shared/tokenizers/" << GetParam() << " beside the repository";
   auto chat = ChatTemplate::Load(folder);
   ASSERT_TRUE(chat.ok()) << chat.status();
   int checked = 0;
@@ -85,6 +86,11 @@ TEST_F(ChatTemplateFiles, NamesWhatIsMissingOrMalformed) {
   EXPECT_EQ(none.status().code(), absl::StatusCode::kFailedPrecondition);
   for (const char* config :
        {"[]", "{", R"({"chat_template": 1})", R"({"chat_template": [1]})",
+        R"({"chat_template": [{"template": "x"}]})", R"({"chat_template": [{"name": "default"}]})",
+        R"({"chat_template": [{"name": 1, "template": "x"}]})",
+        R"({"chat_template": [{"name": "default", "template": 1}]})",
+        R"({"chat_template": "x", "bos_token": {}})",
+        R"({"chat_template": "x", "eos_token": {"content": 1}})",
         R"({"chat_template": "x", "bos_token": 3})", R"({"chat_template": "{% if %}"})"}) {
     SCOPED_TRACE(config);
     Write("tokenizer_config.json", config);
@@ -92,6 +98,23 @@ TEST_F(ChatTemplateFiles, NamesWhatIsMissingOrMalformed) {
     EXPECT_EQ(chat.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_NE(std::string(chat.status().message()).find("tokenizer_config.json"),
               std::string::npos);
+  }
+}
+
+TEST_F(ChatTemplateFiles, ANullTemplateIsNone) {
+  Write("tokenizer_config.json", R"({"chat_template": null})");
+  const absl::Status status = ChatTemplate::Load(folder_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(status), "NO_CHAT_TEMPLATE");
+}
+
+// A file that is there and cannot be read is not taken for one that is not there.
+TEST_F(ChatTemplateFiles, AFolderInPlaceOfAFile) {
+  for (const char* name : {"chat_template.jinja", "tokenizer_config.json"}) {
+    std::filesystem::create_directories(folder_ + "/" + name);
+    const absl::Status status = ChatTemplate::Load(folder_).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(status.message(), folder_ + "/" + name + " is not a regular file");
   }
 }
 
@@ -122,8 +145,16 @@ TEST(ChatTemplate, RefusesTextThatIsNotUtf8) {
   ASSERT_TRUE(chat.ok());
   EXPECT_EQ((*chat)->Render({{"user", "a\xff"}}, true).status().code(),
             absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ((*chat)->Render({{"us\xff", "a"}}, true).status().message(),
+            "messages[0]: role or content is not UTF-8");
   EXPECT_EQ(ChatTemplate::Parse("\xff", {}, "t").status().code(),
             absl::StatusCode::kInvalidArgument);
+  for (const ChatTemplateTokens& tokens :
+       {ChatTemplateTokens{"\xff", ""}, ChatTemplateTokens{"", "\xff"}}) {
+    const absl::Status status = ChatTemplate::Parse(kChatMl, tokens, "t").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(status.message(), "t: bos_token or eos_token is not UTF-8");
+  }
 }
 
 TEST(ChatTemplate, DigestCoversTemplateAndTokens) {

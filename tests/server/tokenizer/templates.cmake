@@ -1,4 +1,4 @@
-steer_test(chat_template_test SRCS chat_template_test.cc DEPS steer_tokenizer)
+steer_test(chat_template_test SRCS chat_template_test.cc jinja_syntax_test.cc jinja_text_test.cc DEPS steer_tokenizer)
 steer_test(chat_turns_test SRCS chat_turns_test.cc DEPS steer_test_tokenizers TIMEOUT 300)
 steer_test(jinja_language_test SRCS jinja_language_test.cc DEPS steer_tokenizer)
 steer_test(jinja_refusal_test SRCS jinja_refusal_test.cc jinja_failure_test.cc DEPS steer_tokenizer)
