@@ -258,6 +258,11 @@ TEST(JinjaLimits, ManyNames) {
   many.clear();
   for (int i = 0; i < 20000; ++i) absl::StrAppend(&many, "{% set ns.a", i, " = 1 %}");
   ExpectTooMuch("{% set ns = namespace() %}" + many, kSteps);
+  many.clear();
+  for (int i = 0; i < 1000; ++i) absl::StrAppend(&many, "{% set ns.a", i, " = 1 %}");
+  ExpectTooMuch("{% set ns = namespace() %}" + many +
+                    "{% for i in range(100000) %}{% if ns.b %}{% endif %}{% endfor %}",
+                kSteps);
   ExpectTooMuch("{% macro m(" + Names(20000, "") + ") %}{% endmacro %}{{ m() }}", kSteps);
   ExpectTooMuch("{% macro m() %}{{ kwargs|length }}{% endmacro %}{% for i in range(9999) %}{{ m(" +
                     Names(5000, "=1") + ") }}{% endfor %}",

@@ -48,6 +48,7 @@ TEST(JinjaSyntax, EveryMistakeIsNamed) {
            {"{% macro m(a, a) %}{% endmacro %}", "the parameter 'a' is named twice"},
            {"{% macro m(caller) %}{% endmacro %}", "a parameter named 'caller' is not built"},
            {"{% macro m(a=) %}{% endmacro %}", "expected an expression, got ')'"},
+           {"{% call(a, a) m() %}{% endcall %}", "the parameter 'a' is named twice"},
            {"{% macro m 1 %}{% endmacro %}", "expected '(', got '1'"},
            {"{{ '\\U00110000' }}", "an escape that is not a character"},
            {"{{ '\\x4' }}", "a truncated \\x, \\u or \\U escape"},

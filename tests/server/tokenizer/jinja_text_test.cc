@@ -28,6 +28,9 @@ TEST(JinjaText, SpacesAndLineEnds) {
   ExpectTexts(
       {{"{{ '\\u1680a\\u202f\\u205f'.strip() ~ '|' }}", "a|"},
        {"{{ '\\x1ca\\x1f'.strip() ~ '|' }}", "a|"},
+       {"{{ '\\x85\\u2029a\\u2028\\xa0'.strip() ~ '|' }}", "a|"},
+       {"{{ ('\\x1ba\\x0e'.strip())|length }}", "3"},
+       {"{{ 'a\\x85b\\u2029c\\u2000d'.split()|join('|') }}", "a|b|c|d"},
        {"{{ 'a\\x1cb\\x1dc\\x1ed\\x85e\\u2028f\\u2029g\\x0bh\\x0ci\\tj'.splitlines()|join('|') }}",
         "a|b|c|d|e|f|g|h|i\x09j"},
        {"{{ '\\ta\\x0eb\\x1fc\\u2027d\\u202ae'.splitlines()|length }}", "1"},
@@ -125,6 +128,7 @@ TEST(JinjaText, ConstantsAndNumbers) {
        {"{{ 00 }}", "0"},
        {"{{ 0_0 }}", "0"},
        {"{{ l.1 }}", "1"},
+       {"{{ l.1 }}{", "1{"},
        {"{{ 1_0.5e1_0 }}", "105000000000.0"},
        {"{{ 1.e }}", ""},
        {"{{ 2e+1 }}", "20.0"}});
