@@ -59,7 +59,7 @@ class RegexPattern : public Pattern {
     JitStack stack;  // made when a match first needs it
     size_t from = 0, covered = 0;
     size_t last_end = SIZE_MAX;  // of the match before
-    while (from <= text.size()) {
+    for (;;) {
       int rc = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
                            from, PCRE2_NO_UTF_CHECK, data.get(), context.get());
       if (rc == PCRE2_ERROR_JIT_STACKLIMIT && stack == nullptr) {

@@ -28,6 +28,9 @@ TEST(JinjaText, SpacesAndLineEnds) {
   ExpectTexts(
       {{"{{ '\\u1680a\\u202f\\u205f'.strip() ~ '|' }}", "a|"},
        {"{{ '\\x1ca\\x1f'.strip() ~ '|' }}", "a|"},
+       {"{{ '\\x01a'.strip()|length }}", "2"},
+       {"{{ 'a b'.rsplit(none, 9)|join('|') }}", "a|b"},
+       {"a\r", "a"},
        {"{{ '\\x85\\u2029a\\u2028\\xa0'.strip() ~ '|' }}", "a|"},
        {"{{ ('\\x1ba\\x0e'.strip())|length }}", "3"},
        {"{{ 'a\\x85b\\u2029c\\u2000d'.split()|join('|') }}", "a|b|c|d"},
@@ -97,6 +100,7 @@ TEST(JinjaText, Json) {
   ExpectTexts(
       {{"{{ {true: 1, false: 2, none: 3, 4: 5, 1.5: 6}|tojson }}",
         "{\"true\": 1, \"false\": 2, \"null\": 3, \"4\": 5, \"1.5\": 6}"},
+       {"{{ 'a\\n\\r\\t\\\\\\\"'|tojson }}", "\"a\\n\\r\\t\\\\\\\"\""},
        {"{{ 'a\\b\\f\\x7f'|tojson }}", "\"a\\b\\f\x7f\""},
        {"{{ 'a\\b\\f\\x7f\\u00e9\\U0001f600'|tojson(ensure_ascii=true) }}",
         "\"a\\b\\f\\u007f\\u00e9\\ud83d\\ude00\""},
@@ -111,6 +115,7 @@ TEST(JinjaText, Json) {
 TEST(JinjaText, Escapes) {
   ExpectTexts({{"{{ '\\a\\b\\f\\v' == '\\x07\\x08\\x0c\\x0b' }}", "True"},
                {"{{ '\\7' == '\\x07' }}", "True"},
+               {"{{ '\\!' }}", "\\!"},
                {"{{ '\\7!' }}", "\x07!"},
                {"{{ '\\78' }}",
                 "\x07"
@@ -129,6 +134,12 @@ TEST(JinjaText, ConstantsAndNumbers) {
        {"{{ 0_0 }}", "0"},
        {"{{ l.1 }}", "1"},
        {"{{ l.1 }}{", "1{"},
+       {"{{ l[-9] is defined }}", "False"},
+       {"{{ 1 is eq 1.0 }}", "True"},
+       {"{{ {} is eq {} }}", "True"},
+       {"{{ 1 }}{% print %}", "1"},
+       {"{% set (a,) = [1] %}{{ a }}", "1"},
+       {"{% raw %}a{% endraw x %}{% endraw %}", "a{% endraw x %}"},
        {"{{ 1_0.5e1_0 }}", "105000000000.0"},
        {"{{ 1.e }}", ""},
        {"{{ 2e+1 }}", "20.0"}});

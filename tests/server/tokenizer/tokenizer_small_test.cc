@@ -1,6 +1,8 @@
 // Tokenizers of a few tokens, one for each corner that the golden files leave out. What is expected
 // is what the `tokenizers` library (0.23) gives.
-#include "absl/strings/match.h"
+#include <filesystem>
+#include <fstream>
+
 #include "tests/server/tokenizer/tokenizer_golden.h"
 
 namespace steer {
@@ -107,9 +109,10 @@ TEST(SmallTokenizer, MetaspaceThatPrependsNothing) {
 }
 
 TEST(SmallTokenizer, TokensThatLookLikeBytes) {
-  ExpectTexts(Small({"<0x41>", "<0x+4>", "<0x4Z>", "<0xG4>", "<0x4+>", "a"},
-                    {{"decoder", {{"type", "ByteFallback"}}}}),
-              {{{0}, "A"}, {{1}, "\x04"}, {{0, 1, 2, 3, 4, 5}, "A\x04<0x4Z><0xG4><0x4+>a"}});
+  ExpectTexts(
+      Small({"<0x41>", "<0x+4>", "<0x4Z>", "<0xG4>", "<0x4+>", "a", "<0x41]"},
+            {{"decoder", {{"type", "ByteFallback"}}}}),
+      {{{0}, "A"}, {{1}, "\x04"}, {{0, 1, 2, 3, 4, 5, 6}, "A\x04<0x4Z><0xG4><0x4+>a<0x41]"}});
 }
 
 TEST(SmallTokenizer, DecoderStages) {
@@ -130,6 +133,37 @@ TEST(SmallTokenizer, DecoderStages) {
                 {{{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "\u0120"}},
                  {{"type", "ByteLevel"}}}}}}}),
       {{{0}, "  "}, {{1}, "b "}, {{2}, "  "}, {{0, 1, 2}, "  b   "}});
+}
+
+// An id that no token has stands for nothing.
+TEST(SmallTokenizer, AGapBetweenIds) {
+  Json json = Small({"a"}, Json::object());
+  json["model"]["vocab"]["b"] = 2;
+  json["model"].erase("type");  // as in old files
+  ExpectTexts(json, {{{0, 1, 2}, "a b"}, {{1}, ""}});
+  const auto tokenizer = Loaded(json);
+  EXPECT_EQ(tokenizer->vocabulary_size(), 3);
+  EXPECT_EQ(tokenizer->Piece(1), "");
+  EXPECT_EQ(tokenizer->FindToken("b"), 2);
+  EXPECT_EQ(tokenizer->FindToken("c"), absl::nullopt);
+}
+
+TEST(SmallTokenizer, LoadsFromAFolder) {
+  const std::string folder = testing::TempDir() + "/small_tokenizer";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/tokenizer.json") << Small({"a"}, Json::object()).dump();
+  auto tokenizer = Tokenizer::Load(folder);
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  EXPECT_EQ(*(*tokenizer)->Encode("aa"), (Ids{0, 0}));
+}
+
+// What a stage takes off at a text's ends belongs to the token.
+TEST(SmallTokenizer, PieceOfAStrippedToken) {
+  const Json json = Small(
+      {"_a"}, {{"decoder", {{"type", "Strip"}, {"content", "_"}, {"start", 1}, {"stop", 0}}}});
+  ExpectTexts(json, {{{0}, "a"}});
+  EXPECT_EQ(Loaded(json)->Piece(0), "_a");
 }
 
 // The space that the first token of a text loses belongs to the token.
