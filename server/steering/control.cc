@@ -61,11 +61,8 @@ absl::StatusOr<ResolvedDirection> ResolveDirection(const DirectionSet& set,
   resolved.content_digest = set.content_digest;
   resolved.values.assign(fitted.begin(), fitted.end());
   if (ref.control.has_value()) {
-    switch (ref.control->family) {
-      case ControlFamily::kIsotropic:
-        resolved.values =
-            IsotropicDraw(set.hidden, Norm(fitted), ref.control->seed, ref.control->draw);
-    }
+    // kIsotropic, the one family there is.
+    resolved.values = IsotropicDraw(set.hidden, Norm(fitted), ref.control->seed, ref.control->draw);
     resolved.cosine_with_fitted = Cosine(resolved.values, fitted);
   }
   resolved.norm = Norm(resolved.values);

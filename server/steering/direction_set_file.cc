@@ -1,5 +1,6 @@
 #include "server/steering/direction_set_file.h"
 
+#include <cstring>
 #include <map>
 #include <string>
 #include <utility>
@@ -81,7 +82,9 @@ absl::StatusOr<ReadSet> Read(const SafetensorsFile& file, StatesUse use) {
           "tensor \"", tensor.name, "\" is ", TensorTypeName(view.type), " [",
           absl::StrJoin(view.shape, ", "), "] instead of F32 [", absl::StrJoin(shape, ", "), "]"));
     }
-    STEER_ASSIGN_OR_RETURN(set.*tensor.values, ToFloat32(view));
+    std::vector<float>& values = set.*tensor.values;
+    values.resize(static_cast<size_t>(view.elements()));
+    std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
     if (is_states) {
       result.has_states = true;
       STEER_ASSIGN_OR_RETURN(const std::string digest, Metadata(file, kSetStatesDigestKey));

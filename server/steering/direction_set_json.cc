@@ -1,7 +1,8 @@
 #include "server/steering/direction_set_json.h"
 
-#include <limits>
-#include <set>
+#include <cstdint>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
@@ -15,25 +16,15 @@ absl::Status Wrong(absl::string_view key, absl::string_view rule) {
   return absl::InvalidArgumentError(absl::StrCat(kWhere, ": \"", key, "\" ", rule));
 }
 
-absl::Status CheckKeys(const Json& object, const std::set<std::string>& known,
-                       absl::string_view where) {
-  if (!object.is_object())
-    return absl::InvalidArgumentError(absl::StrCat(where, ": not an object"));
-  for (const auto& item : object.items()) {
-    if (known.count(item.key()) == 0) {
+// `facts` is an object.
+absl::Status CheckKeys(const Json& facts) {
+  static const Json* const kKeys = new Json(DirectionSetFacts(DirectionSet()));
+  for (const auto& item : facts.items()) {
+    if (!kKeys->contains(item.key())) {
       return absl::InvalidArgumentError(
-          absl::StrCat(where, ": unknown key \"", item.key().substr(0, 80), "\""));
+          absl::StrCat(kWhere, ": unknown key \"", item.key().substr(0, 80), "\""));
     }
   }
-  return absl::OkStatus();
-}
-
-absl::Status ReadInt(const Json& object, absl::string_view key, absl::string_view where, int* out) {
-  STEER_ASSIGN_OR_RETURN(const int64_t value, JsonInt(object, key, where));
-  if (value < std::numeric_limits<int>::min() || value > std::numeric_limits<int>::max()) {
-    return Wrong(key, "is out of range");
-  }
-  *out = static_cast<int>(value);
   return absl::OkStatus();
 }
 
@@ -66,12 +57,7 @@ absl::Status ReadDirectionSetFacts(const Json& facts, DirectionSet* set) {
     return absl::InvalidArgumentError(
         absl::StrCat("format version ", format, "; this build reads ", kDirectionSetFormat));
   }
-  STEER_RETURN_IF_ERROR(CheckKeys(
-      facts,
-      {"format_version", "set_id", "content_digest", "method", "model_fingerprint",
-       "numeric_fingerprint", "positions", "layers", "hidden", "harmful_prompts",
-       "harmless_prompts", "reports", "fit_prompt_hashes", "create_unix_nanoseconds", "imported"},
-      kWhere));
+  STEER_RETURN_IF_ERROR(CheckKeys(facts));
   STEER_ASSIGN_OR_RETURN(set->set_id, JsonString(facts, "set_id", kWhere));
   STEER_ASSIGN_OR_RETURN(set->content_digest, JsonString(facts, "content_digest", kWhere));
   STEER_ASSIGN_OR_RETURN(set->method, JsonString(facts, "method", kWhere));
@@ -91,9 +77,10 @@ absl::Status ReadDirectionSetFacts(const Json& facts, DirectionSet* set) {
   }
   for (const Json& position : facts["positions"]) {
     // An object of one key, so that one reader checks every integer.
-    set->positions.emplace_back();
-    STEER_RETURN_IF_ERROR(
-        ReadInt({{"positions", position}}, "positions", kWhere, &set->positions.back()));
+    STEER_ASSIGN_OR_RETURN(const int64_t value,
+                           JsonInt({{"positions", position}}, "positions", kWhere));
+    if (!std::in_range<int>(value)) return Wrong("positions", "is out of range");
+    set->positions.push_back(static_cast<int>(value));
   }
   for (const Json& hash : facts["fit_prompt_hashes"]) {
     if (!hash.is_string()) return Wrong("fit_prompt_hashes", "holds something else than strings");

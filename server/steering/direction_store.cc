@@ -16,9 +16,6 @@
 namespace steer {
 namespace {
 
-// Tensors of sets kept in memory; the least recently used are read again when asked for.
-constexpr int64_t kCacheBytes = int64_t{256} << 20;
-
 int64_t TensorBytes(const DirectionSet& set) {
   return static_cast<int64_t>((set.directions.size() + set.harmful_means.size() +
                                set.harmless_means.size() + set.harmful_mean_norms.size() +
@@ -53,6 +50,11 @@ std::string DirectionStore::LedgerPath(const std::string& set_id) const {
 
 absl::StatusOr<DirectionStore::EntryPtr> DirectionStore::Find(const std::string& set_id) const {
   absl::MutexLock lock(&mutex_);
+  return FindLocked(set_id);
+}
+
+absl::StatusOr<DirectionStore::EntryPtr> DirectionStore::FindLocked(
+    const std::string& set_id) const {
   const auto it = entries_.find(set_id);
   if (it == entries_.end()) {
     return absl::NotFoundError(absl::StrCat("there is no direction set ", set_id.substr(0, 80)));
@@ -74,7 +76,7 @@ void DirectionStore::Remember(const EntryPtr& entry,
   bytes += TensorBytes(*entry->loaded);
   std::sort(cached.begin(), cached.end(),
             [](const EntryPtr& a, const EntryPtr& b) { return a->last_use < b->last_use; });
-  for (size_t i = 0; i < cached.size() && bytes > kCacheBytes; ++i) {
+  for (size_t i = 0; i < cached.size() && bytes > cache_bytes_; ++i) {
     bytes -= TensorBytes(*cached[i]->loaded);
     cached[i]->loaded = nullptr;
   }
@@ -216,7 +218,6 @@ StoreUsage DirectionStore::usage() const {
 absl::Status DirectionStore::Delete(const std::string& set_id) {
   absl::MutexLock files(&files_mutex_);
   STEER_ASSIGN_OR_RETURN(const EntryPtr entry, Find(set_id));
-  absl::MutexLock ledger(&entry->ledger_mutex);
   {
     absl::MutexLock lock(&mutex_);
     if (entry->leases > 0) {
@@ -233,7 +234,6 @@ absl::Status DirectionStore::Delete(const std::string& set_id) {
     entries_[set_id] = entry;
     return removed;
   }
-  entry->deleted = true;
   STEER_RETURN_IF_ERROR(SyncFolder(folder_));
   STEER_RETURN_IF_ERROR(RemoveFile(LedgerPath(set_id)));
   return SyncFolder(folder_);

@@ -56,6 +56,9 @@ class DirectionStore {
   // How many sets there may be; those of Open stay, even if they are more. Before other threads
   // use the store. Default: no limit.
   void set_max_sets(int64_t max_sets) { max_sets_ = max_sets; }
+  // Bytes of tensors kept in memory, but for those of the set used last; the least recently used are
+  // read again when asked for. Before other threads use the store.
+  void set_cache_bytes(int64_t cache_bytes) { cache_bytes_ = cache_bytes; }
   // RESOURCE_EXHAUSTED (TOO_MANY_DIRECTIONS) if a set of this id is not there and would be one too
   // many.
   absl::Status CheckRoom(const std::string& set_id) const;
@@ -107,6 +110,8 @@ class DirectionStore {
   std::string SetPath(const std::string& set_id) const;
   std::string LedgerPath(const std::string& set_id) const;
   absl::StatusOr<EntryPtr> Find(const std::string& set_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<EntryPtr> FindLocked(const std::string& set_id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Reads one file into a new entry; a damaged one is moved aside with a warning.
   void AdoptFile(const std::string& set_id, std::vector<std::string>* warnings)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -118,8 +123,10 @@ class DirectionStore {
 
   const std::string folder_;
   int64_t max_sets_ = std::numeric_limits<int64_t>::max();
+  int64_t cache_bytes_ = int64_t{256} << 20;
   int lock_fd_ = -1;
-  // Held while a set's file is written or removed, so that mutex_ is never held over a disk write.
+  // Held while a set's file or ledger is written or removed, so that mutex_ is never held over a
+  // disk write, and no set goes away while its ledger is written.
   // Taken before mutex_.
   absl::Mutex files_mutex_;
   mutable absl::Mutex mutex_;

@@ -29,7 +29,6 @@ struct DirectionStore::Entry {
   int64_t last_use = 0;                        // likewise
   mutable absl::Mutex ledger_mutex;
   std::set<std::string> selected ABSL_GUARDED_BY(ledger_mutex);
-  bool deleted ABSL_GUARDED_BY(ledger_mutex) = false;
 
   StoredSet Describe(std::shared_ptr<const DirectionSet> set) const {
     absl::MutexLock lock(&ledger_mutex);

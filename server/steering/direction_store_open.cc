@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -33,6 +34,21 @@ std::string MoveAside(const std::string& path, absl::string_view why) {
   fs::rename(path, aside, error);
   return error ? absl::StrCat(why, "; it cannot be moved aside: ", error.message())
                : absl::StrCat(why, "; moved aside as ", aside);
+}
+
+// Writes a damaged ledger's hashes anew. The damaged file stays in its place until the new one
+// stands there: were it moved away first, a write that fails or a crash between the two would leave
+// no ledger at all, and the next start would take what was selected on for unseen.
+std::string MendLedger(const std::string& path, const std::set<std::string>& hashes) {
+  const std::string aside = absl::StrCat(path, kDamagedEnding);
+  std::error_code error;
+  fs::copy_file(path, aside, fs::copy_options::overwrite_existing, error);
+  const absl::Status written = WriteLedger(path, hashes);
+  return absl::StrCat(path, ": changed or cut short; the ", hashes.size(),
+                      " hashes that can be read are kept",
+                      error ? absl::StrCat("; it cannot be copied: ", error.message())
+                            : absl::StrCat("; as it was: ", aside),
+                      written.ok() ? "" : absl::StrCat("; not mended: ", written.message()));
 }
 
 }  // namespace
@@ -114,11 +130,7 @@ void DirectionStore::AdoptFile(const std::string& set_id, std::vector<std::strin
   entry->stored_bytes = static_cast<int64_t>(fs::file_size(path, error));
   auto ledger = ReadLedger(LedgerPath(set_id));
   if (ledger.ok() && ledger->damaged) {
-    warn(MoveAside(LedgerPath(set_id),
-                   absl::StrCat(LedgerPath(set_id), ": changed or cut short; the ",
-                                ledger->hashes.size(), " hashes that can be read are kept")));
-    const absl::Status rewritten = WriteLedger(LedgerPath(set_id), ledger->hashes);
-    if (!rewritten.ok()) warn(std::string(rewritten.message()));
+    warn(MendLedger(LedgerPath(set_id), ledger->hashes));
   }
   if (!ledger.ok()) {
     // Without its ledger the set could pass a selected prompt as unseen.

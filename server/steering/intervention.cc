@@ -22,17 +22,10 @@ using Part = CompiledIntervention::Span::Part;
 constexpr std::array<Part, 3> kParts = {Part::kEarlyPrompt, Part::kLastPrompt, Part::kGenerated};
 
 bool Covers(TokenScope scope, Part part) {
-  switch (scope) {
-    case TokenScope::kAll:
-      return true;
-    case TokenScope::kPrompt:
-      return part != Part::kGenerated;
-    case TokenScope::kGenerated:
-      return part == Part::kGenerated;
-    case TokenScope::kLastPromptAndGenerated:
-      return part != Part::kEarlyPrompt;
-  }
-  return false;
+  if (scope == TokenScope::kPrompt) return part != Part::kGenerated;
+  if (scope == TokenScope::kGenerated) return part == Part::kGenerated;
+  if (scope == TokenScope::kLastPromptAndGenerated) return part != Part::kEarlyPrompt;
+  return true;  // kAll
 }
 
 // At a site and a token; on whatever target.

@@ -6,15 +6,8 @@ namespace steer {
 namespace {
 
 ArmKind KindOf(OpKind kind) {
-  switch (kind) {
-    case OpKind::kAblate:
-      return ArmKind::kAblate;
-    case OpKind::kAdd:
-      return ArmKind::kAdd;
-    case OpKind::kSetProjection:
-      return ArmKind::kSetProjection;
-  }
-  return ArmKind::kMixed;
+  if (kind == OpKind::kAblate) return ArmKind::kAblate;
+  return kind == OpKind::kAdd ? ArmKind::kAdd : ArmKind::kSetProjection;
 }
 
 // kNone is neutral, two different words make kMixed.

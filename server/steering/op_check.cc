@@ -8,23 +8,17 @@ namespace steer {
 namespace {
 
 void CheckAmount(const OpSpec& op, const std::string& path, ViolationList* violations) {
-  switch (op.kind) {
-    case OpKind::kAblate:
-      if (!(op.amount > 0 && op.amount <= 2)) {
-        violations->Add(path + ".ablate.fraction", op.amount, " is not above 0 and at most 2");
-      }
-      return;
-    case OpKind::kAdd:
-      if (!(std::abs(op.amount) <= kMaxCoefficient) || op.amount == 0) {
-        violations->Add(path + ".add.coefficient", op.amount, " is not within -", kMaxCoefficient,
-                        " and ", kMaxCoefficient, ", and not 0");
-      }
-      return;
-    case OpKind::kSetProjection:
-      if (!std::isfinite(static_cast<float>(op.amount))) {
-        violations->Add(path + ".set_projection.value", op.amount, " is not a finite float32");
-      }
-      return;
+  if (op.kind == OpKind::kAblate) {
+    if (!(op.amount > 0 && op.amount <= 2)) {
+      violations->Add(path + ".ablate.fraction", op.amount, " is not above 0 and at most 2");
+    }
+  } else if (op.kind == OpKind::kAdd) {
+    if (!(std::abs(op.amount) <= kMaxCoefficient) || op.amount == 0) {
+      violations->Add(path + ".add.coefficient", op.amount, " is not within -", kMaxCoefficient,
+                      " and ", kMaxCoefficient, ", and not 0");
+    }
+  } else if (!std::isfinite(static_cast<float>(op.amount))) {
+    violations->Add(path + ".set_projection.value", op.amount, " is not a finite float32");
   }
 }
 
@@ -48,15 +42,8 @@ void CheckSites(const OpSpec& op, const ModelShape& shape, const std::string& pa
 }  // namespace
 
 absl::string_view OpName(OpKind kind) {
-  switch (kind) {
-    case OpKind::kAblate:
-      return "ablate";
-    case OpKind::kAdd:
-      return "add";
-    case OpKind::kSetProjection:
-      return "set_projection";
-  }
-  return "";
+  if (kind == OpKind::kAblate) return "ablate";
+  return kind == OpKind::kAdd ? "add" : "set_projection";
 }
 
 std::string DirectionPath(absl::string_view op_path, OpKind kind, size_t index) {

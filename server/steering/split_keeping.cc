@@ -28,14 +28,9 @@ DirectionStore::Lease::~Lease() {
 }
 
 absl::StatusOr<DirectionStore::Lease> DirectionStore::Acquire(const std::string& set_id) {
-  STEER_ASSIGN_OR_RETURN(const EntryPtr entry, Find(set_id));
   absl::MutexLock lock(&mutex_);
-  // Deleted since it was found.
-  const auto it = entries_.find(set_id);
-  if (it == entries_.end()) {
-    return absl::NotFoundError(absl::StrCat("there is no direction set ", set_id));
-  }
-  ++it->second->leases;
+  STEER_ASSIGN_OR_RETURN(const EntryPtr entry, FindLocked(set_id));
+  ++entry->leases;
   Lease lease;
   lease.store_ = this;
   lease.set_id_ = set_id;
@@ -44,6 +39,7 @@ absl::StatusOr<DirectionStore::Lease> DirectionStore::Acquire(const std::string&
 
 absl::Status DirectionStore::RecordSelected(const std::string& set_id,
                                             absl::Span<const std::string> prompt_hashes) {
+  absl::MutexLock files(&files_mutex_);
   STEER_ASSIGN_OR_RETURN(const EntryPtr entry, Find(set_id));
   for (size_t i = 0; i < prompt_hashes.size(); ++i) {
     if (!IsSha256Hex(prompt_hashes[i])) {
@@ -51,8 +47,6 @@ absl::Status DirectionStore::RecordSelected(const std::string& set_id,
     }
   }
   absl::MutexLock lock(&entry->ledger_mutex);
-  if (entry->deleted)
-    return absl::NotFoundError(absl::StrCat("there is no direction set ", set_id));
   std::set<std::string> selected = entry->selected;
   selected.insert(prompt_hashes.begin(), prompt_hashes.end());
   if (selected.size() == entry->selected.size()) return absl::OkStatus();

@@ -137,6 +137,13 @@ TEST(DirectionSet, RefusesForgedFactsByName) {
         .status();
   };
   EXPECT_TRUE(forge([](Json*) {}).ok());
+  std::map<std::string, std::string> broken = file->metadata();
+  broken["steer_direction_set"] = "{";
+  broken["steer_direction_set_sha256"] = Sha256Hex("{");
+  EXPECT_EQ(DeserializeDirectionSet(*SerializeSafetensors(file->tensors(), broken), "forged")
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
   const std::vector<std::pair<const char*, std::function<void(Json*)>>> changes = {
       {"format version 2", [](Json* f) { (*f)["format_version"] = 2; }},
       {"format_version", [](Json* f) { f->erase("format_version"); }},

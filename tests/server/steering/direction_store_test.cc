@@ -58,6 +58,10 @@ TEST(DirectionStore, RefusesAnotherContentUnderOneId) {
   EXPECT_EQ((*store->Get(set.set_id)).set->positions, set.positions);
   set.set_id = "../a";
   EXPECT_EQ(store->Put(set).code(), absl::StatusCode::kInvalidArgument);
+  DirectionSet wrong = MadeSet("b");
+  wrong.content_digest = Sha256Hex("x");
+  EXPECT_EQ(store->Put(wrong).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(store->Get(wrong.set_id).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(folder.Files().size(), 1u);
 }
 
@@ -284,6 +288,34 @@ TEST(DirectionStore, NoticesAFileDamagedWhileOpenAndMendsItByPut) {
   EXPECT_EQ((*store->GetWithStates(set.set_id))->states, set.states);
 }
 
+TEST(DirectionStore, KeepsTheSetsInMemoryThatWereUsedLast) {
+  TempFolder folder;
+  auto store = OpenStore(folder.path());
+  const DirectionSet a = MadeSet("a"), b = MadeSet("b"), c = MadeSet("c");
+  const auto damage = [&](const DirectionSet& set, const char* bytes) {
+    ASSERT_TRUE(WriteFileAtomically(folder.path() + "/" + set.set_id + ".safetensors", bytes).ok());
+  };
+  const auto bytes_of = [](const DirectionSet& set) {
+    return static_cast<int64_t>(
+        sizeof(float) *
+        (set.directions.size() + 2 * set.harmful_means.size() + 2 * set.harmful_mean_norms.size()));
+  };
+  store->set_cache_bytes(bytes_of(a) + bytes_of(b));
+  ASSERT_TRUE(store->Put(a).ok() && store->Put(b).ok());
+  ASSERT_TRUE(store->Get(a.set_id).ok());
+  ASSERT_TRUE(store->Put(c).ok());  // and so b, whose last use lies furthest back, leaves
+  for (const DirectionSet& set : {a, b, c}) damage(set, "damaged");
+  EXPECT_TRUE(store->Get(a.set_id).ok());
+  EXPECT_EQ(store->Get(b.set_id).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(store->Get(c.set_id)->set->directions, c.directions);
+  // The set used last stays whatever its size.
+  store->set_cache_bytes(0);
+  ASSERT_TRUE(store->Put(b).ok());
+  damage(b, "damaged");
+  EXPECT_TRUE(store->Get(b.set_id).ok());
+  EXPECT_FALSE(store->Get(a.set_id).ok() || store->Get(c.set_id).ok());
+}
+
 TEST(DirectionStore, KeepsEveryHashOfADamagedLedger) {
   TempFolder folder;
   const DirectionSet set = MadeSet("a");
@@ -299,7 +331,9 @@ TEST(DirectionStore, KeepsEveryHashOfADamagedLedger) {
   ASSERT_TRUE(WriteFileAtomically(path, absl::string_view(text).substr(0, text.size() - 30)).ok());
   std::vector<std::string> warnings;
   auto store = *DirectionStore::Open(folder.path(), &warnings);
-  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("20 hashes")));
+  EXPECT_THAT(warnings, testing::ElementsAre(
+                            testing::AllOf(HasSubstr("20 hashes"), HasSubstr(path + ".damaged"))));
+  EXPECT_EQ(*ReadFile(path + ".damaged"), text.substr(0, text.size() - 30));
   for (const std::string& hash : selected)
     EXPECT_FALSE(store->CheckUnseen(set.set_id, {hash}).ok());
   store.reset();

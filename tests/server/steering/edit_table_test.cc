@@ -110,6 +110,15 @@ INSTANTIATE_TEST_SUITE_P(Both, EditKernels,
                                          Case{"torch_bfloat16", ApplyEditsTorch, at::kBFloat16}),
                          [](const auto& info) { return info.param.name; });
 
+TEST(EditKernel, OfTheCpuRefusesOtherTypes) {
+  const EditEntry entry = EntryOf(MadeEdit(8, 1, 0, 1), EditTarget::kStream);
+  const std::vector<const EditEntry*> entries = {&entry};
+  at::Tensor x = TensorOf(Gaussian(8, 2), 1, at::kDouble);
+  std::vector<EditTally> tallies(1);
+  EXPECT_THROW(ApplyEditsCpu(kSite, EditTarget::kStream, entries, x, absl::MakeSpan(tallies)),
+               c10::Error);
+}
+
 TEST_P(EditKernels, EqualTheFormulaAndLeaveOtherTokensAlone) {
   const bool is_float = GetParam().type == at::kFloat;
   std::mt19937 random(7);

@@ -139,12 +139,18 @@ TEST(Fit, UsesAsManyFoldsAsTheSmallerClassHasPrompts) {
   // prompts.
   EXPECT_DOUBLE_EQ(mixed.projection_gap, (-4 - 6) / 2.0 - (-1 - 1) / 2.0);
   EXPECT_DOUBLE_EQ(mixed.auc, 0);
+  // Fold 0 is fitted on prompts that do not differ, and so separates nothing.
+  const float same[2] = {4, -1};
+  const Separation half = CrossValidate({&same[0], &same[1]}, {&harmless[0], &harmless[1]}, 1);
+  EXPECT_DOUBLE_EQ(half.projection_gap, 0);
+  EXPECT_DOUBLE_EQ(half.auc, 0.5);
 }
 
 TEST(Fit, CountsTiesHalf) {
   EXPECT_DOUBLE_EQ(AreaUnderCurve({1, 2, 3}, {0, 2}), (1 + 0 + 1 + 0.5 + 1 + 1) / 6.0);
   EXPECT_DOUBLE_EQ(AreaUnderCurve({5, 5}, {5, 5, 5}), 0.5);
   EXPECT_DOUBLE_EQ(AreaUnderCurve({}, {1}), 0.5);
+  EXPECT_DOUBLE_EQ(AreaUnderCurve({1}, {}), 0.5);
 }
 
 TEST(Fit, RefusesWhatItCannotAverage) {
@@ -159,19 +165,56 @@ TEST(Fit, RefusesWhatItCannotAverage) {
   EXPECT_EQ(fit.AddPrompt(PromptClass::kHarmful, 0, states).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(fit.Finish(false).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(fit.Finish(false).status().message()),
+              testing::HasSubstr("of harmful prompt 1 are missing"));
+  EXPECT_TRUE(fit.AddPrompt(PromptClass::kHarmful, 1, states).ok());
+  EXPECT_THAT(std::string(fit.Finish(false).status().message()),
+              testing::HasSubstr("of harmless prompt 0 are missing"));
   states[(5 + 3) * 3 + 2] = std::numeric_limits<float>::quiet_NaN();
   const absl::Status status = fit.AddPrompt(PromptClass::kHarmless, 1, states);
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_EQ(ReasonOf(status), "NON_FINITE_STATES");
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("site 3, position -4"));
-  EXPECT_FALSE(DirectionFit({-1}, 1, 1, 1, 2).Finish(false).ok());
-  // Finite states whose difference is not.
-  DirectionFit large({-1}, 1, 1, 2, 2);
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(large.AddPrompt(PromptClass::kHarmful, i, {3e38f, 0, 0}).ok());
-    ASSERT_TRUE(large.AddPrompt(PromptClass::kHarmless, i, {-3e38f, 0, 0}).ok());
+  for (const auto& [harmful, harmless] : {std::pair{1, 2}, std::pair{2, 1}}) {
+    EXPECT_THAT(
+        std::string(DirectionFit({-1}, 1, 1, harmful, harmless).Finish(false).status().message()),
+        testing::HasSubstr("a fit needs two prompts of each class"));
   }
-  EXPECT_EQ(ReasonOf(large.Finish(false).status()), "NON_FINITE_STATES");
+}
+
+// Two prompts of each class, all of a class alike, one layer; states [3, hidden] at one position.
+absl::StatusOr<DirectionSet> FitOf(const std::vector<float>& harmful,
+                                   const std::vector<float>& harmless) {
+  DirectionFit fit({-1}, 1, static_cast<int64_t>(harmful.size() / 3), 2, 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(fit.AddPrompt(PromptClass::kHarmful, i, harmful).ok());
+    EXPECT_TRUE(fit.AddPrompt(PromptClass::kHarmless, i, harmless).ok());
+  }
+  return fit.Finish(false);
+}
+
+TEST(Fit, RefusesFiniteStatesWhoseDifferenceOrNormIsNot) {
+  const std::vector<float> large = {3e38f, 0, 0}, opposite = {-3e38f, 0, 0};
+  const std::vector<float> none(6, 0.0f), long_one = {3e38f, 3e38f, 0, 0, 0, 0};
+  EXPECT_EQ(ReasonOf(FitOf(large, opposite).status()), "NON_FINITE_STATES");
+  EXPECT_EQ(ReasonOf(FitOf(long_one, none).status()), "NON_FINITE_STATES");
+  EXPECT_EQ(ReasonOf(FitOf(none, long_one).status()), "NON_FINITE_STATES");
+}
+
+TEST(Fit, ADifferenceThatIsRoundingBesideTheStatesIsUnusable) {
+  const auto at = [](float value) { return std::vector<float>{value, 1e6f, 0, 0, 0, 0}; };
+  const auto small = FitOf(at(0.5f), at(0)), enough = FitOf(at(2), at(0));
+  ASSERT_TRUE(small.ok() && enough.ok());
+  EXPECT_EQ(small->Report(0, 0).norm, 0.5);
+  EXPECT_FALSE(small->Report(0, 0).usable);
+  EXPECT_TRUE(enough->Report(0, 0).usable);
+}
+
+TEST(Fit, AZeroMeanHasNoCosine) {
+  const auto set = FitOf({1, 2, 0, 0, 0, 0}, std::vector<float>(6, 0.0f));
+  ASSERT_TRUE(set.ok()) << set.status();
+  EXPECT_EQ(set->Report(0, 0).mean_cosine, 0);
+  EXPECT_TRUE(set->Report(0, 0).usable);
 }
 
 // The size of Qwen2.5-1.5B with 128 prompts a class, one position: a fit must not be felt beside

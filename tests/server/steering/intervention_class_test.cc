@@ -46,6 +46,8 @@ TEST(InterventionClass, IndicesNameEveryClassOnce) {
     seen.emplace(c.arm, c.direction);
   }
   EXPECT_EQ(seen.size(), kInterventionClasses);
+  // Refused, but counted before: ops without a direction.
+  EXPECT_EQ(IndexOf(ClassOf({{Op(OpKind::kAdd, {})}})), 0u);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 constexpr ModelShape kShape{3, 16};
 
 // Layer l stands for a Gaussian direction; component 1 is missing, 2 unusable, 3 of another width,
-// 4 zero, 5 a set that is gone.
+// 4 zero, 5 a set that is gone, 6 large, 7 the opposite of component 0, 8 the l-th axis, 9 not finite.
 absl::StatusOr<ResolvedDirection> Resolve(const DirectionRef& ref) {
   switch (ref.component) {
     case 1:
@@ -30,6 +30,15 @@ absl::StatusOr<ResolvedDirection> Resolve(const DirectionRef& ref) {
       return absl::NotFoundError("there is no direction set");
     case 6:
       return Resolved(Gaussian(16, 5, 1e37));
+    case 7:
+      return Resolved(Gaussian(16, static_cast<uint64_t>(ref.layer), -1));
+    case 8: {
+      std::vector<float> axis(16, 0.0f);
+      axis[static_cast<size_t>(ref.layer)] = 2;
+      return Resolved(std::move(axis));
+    }
+    case 9:
+      return Resolved(std::vector<float>(16, std::numeric_limits<float>::infinity()));
     default:
       return Resolved(Gaussian(16, static_cast<uint64_t>(ref.layer)));
   }
@@ -144,6 +153,19 @@ TEST(InterventionRules, Sites) {
   // A layer of a larger model than this one.
   EXPECT_EQ(FieldsOf({With(Add(), [](OpSpec& op) { op.directions = {Ref(3)}; })}),
             Fields{"ops[0].add.direction.layer"});
+  EXPECT_EQ(FieldsOf({With(Add(), [](OpSpec& op) { op.directions = {Ref(-1)}; })}),
+            Fields{"ops[0].add.direction.layer"});
+}
+
+TEST(InterventionRules, AnAdditionActsWhereItsDirectionWasReadUnlessItNamesSites) {
+  const auto sites_of = [](const OpSpec& op) {
+    const auto compiled = CompileIntervention({{op}}, kShape, Resolve, "");
+    EXPECT_TRUE(compiled.ok()) << compiled.status();
+    return compiled->distinct_sites;
+  };
+  EXPECT_EQ(sites_of(Add()), 1);
+  EXPECT_EQ(sites_of(With(Add(), [](OpSpec& op) { op.all_sites = true; })), kShape.sites());
+  EXPECT_EQ(sites_of(With(Add(), [](OpSpec& op) { op.sites = {1, 4}; })), 2);
 }
 
 TEST(InterventionRules, PartialAblationOnTheStreamMayNotCompound) {
@@ -183,18 +205,26 @@ TEST(InterventionRules, TokenScopes) {
   EXPECT_EQ(FieldsOf({scoped(TokenScope::kLastPromptAndGenerated, 2),
                       scoped(TokenScope::kLastPromptAndGenerated, 3)}),
             Fields{"ops[1].last_prompt_tokens"});
+  EXPECT_EQ(FieldsOf({scoped(TokenScope::kLastPromptAndGenerated, 2),
+                      scoped(TokenScope::kLastPromptAndGenerated, 2)}),
+            Fields{});
 }
 
 TEST(InterventionRules, Directions) {
   EXPECT_EQ(FieldsOf({Ablate({Ref(0), Ref(1, 1)})}), Fields{"ops[0].ablate.directions[1]"});
   EXPECT_EQ(FieldsOf({Ablate({Ref(0, 3)})}), Fields{"ops[0].ablate.directions[0]"});
   EXPECT_EQ(FieldsOf({Ablate({Ref(0, 4)})}), Fields{"ops[0].ablate.directions[0]"});
+  EXPECT_EQ(FieldsOf({Ablate({Ref(0, 9)})}), Fields{"ops[0].ablate.directions[0]"});
   EXPECT_EQ(FieldsOf({Ablate({Ref(0), Ref(1), Ref(0)})}), Fields{"ops[0].ablate.directions[2]"});
   const absl::Status unusable = StatusOf({Add(), Ablate({Ref(0, 2)})});
   EXPECT_EQ(unusable.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(unusable), "DIRECTION_UNUSABLE");
   EXPECT_THAT(std::string(unusable.message()), HasSubstr("ops[1].ablate.directions[0]"));
   EXPECT_EQ(StatusOf({Ablate({Ref(0, 5)})}).code(), absl::StatusCode::kNotFound);
+  // Of several that are absent the first is named.
+  EXPECT_THAT(std::string(StatusOf({Ablate({Ref(0)}), Ablate({Ref(0, 5), Ref(0, 2)})}).message()),
+              testing::AllOf(HasSubstr("ops[1].ablate.directions[0]"),
+                             testing::Not(HasSubstr("unusable"))));
   // What can never succeed is said before what is only absent.
   EXPECT_EQ(FieldsOf({Ablate({Ref(0, 5)}), Add(0)}), Fields{"ops[1].add.coefficient"});
 }
@@ -236,6 +266,11 @@ TEST(InterventionRules, OpsThatWouldDependOnTheirOrderAreRefusedNamingBoth) {
   EXPECT_EQ(FieldsOf({Ablate(), Set(0)}), Fields{});
   EXPECT_EQ(FieldsOf({Set(2), Set(2)}), Fields{});
   EXPECT_EQ(FieldsOf({Set(2), Set(3)}), Fields{"ops[1]"});
+  EXPECT_EQ(FieldsOf({Ablate(), Set(1)}), Fields{"ops[1]"});
+  EXPECT_EQ(FieldsOf({Set(1), Ablate()}), Fields{"ops[1]"});
+  // Along the opposite direction a value is another one.
+  EXPECT_EQ(FieldsOf({Set(2), With(Set(2), [](OpSpec& op) { op.directions = {Ref(1, 7)}; })}),
+            Fields{"ops[1]"});
   // Half of it twice is not half of it.
   const OpSpec half = With(Ablate(), [](OpSpec& op) { op.amount = 0.5; });
   EXPECT_EQ(FieldsOf({half, half}), Fields{"ops[1]"});
@@ -269,6 +304,26 @@ TEST(InterventionRules, AnAdditionToTheWriteIsNotUndoneOnTheStream) {
   EXPECT_EQ(
       FieldsOf({on(Ablate({Ref(0)}), EditTarget::kWrite), on(Add(), EditTarget::kStream, {3})}),
       Fields{});
+}
+
+// What is added at right angles to an ablation leaves it whole: it may act on the other target, and
+// the receipt still measures what is left of the ablation.
+TEST(InterventionRules, AnAdditionAtRightAnglesLeavesAnAblationWhole) {
+  const auto along = [](OpSpec op, DirectionRef ref, EditTarget target) {
+    op.directions = {std::move(ref)};
+    op.target = target;
+    op.sites = {3};
+    return op;
+  };
+  const OpSpec ablated = along(Ablate(), Ref(0, 8), EditTarget::kStream);
+  EXPECT_EQ(FieldsOf({along(Add(), Ref(1, 8), EditTarget::kWrite), ablated}), Fields{});
+  EXPECT_EQ(FieldsOf({along(Add(), Ref(0, 8), EditTarget::kWrite), ablated}), Fields{"ops[1]"});
+  for (const int added : {0, 1}) {
+    const auto compiled = CompileIntervention(
+        {{ablated, along(Add(), Ref(added, 8), EditTarget::kStream)}}, kShape, Resolve, "");
+    ASSERT_TRUE(compiled.ok()) << compiled.status();
+    EXPECT_EQ(compiled->ablates, added == 1);
+  }
 }
 
 TEST(InterventionRules, ADirectionThatIsNotTheOneNamedIsOurFault) {

@@ -1,6 +1,8 @@
 // kill -9 at every durable step of the store: what is there afterwards is the old state or the new
 // one.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include <fstream>
 
 #include "common/errors.h"
 #include "tests/server/steering/fixtures.h"
@@ -38,6 +40,15 @@ const Child kFailingWrites("failing writes", [] {
   EXPECT_FALSE(store->CheckUnseen(Sha256Hex("a"), Selected()).ok());
 });
 
+// A damaged ledger whose mending fails.
+const Child kMend("mend", [] {
+  std::vector<std::string> warnings;
+  auto store = DirectionStore::Open(getenv("STEER_TEST_FOLDER"), &warnings);
+  EXPECT_TRUE(store.ok()) << store.status();
+  EXPECT_THAT(warnings, testing::ElementsAre(testing::HasSubstr("; not mended: ")));
+  EXPECT_FALSE((*store)->CheckUnseen(Sha256Hex("a"), Selected()).ok());
+});
+
 TEST(StoreCrash, APutIsThereWholeOrNotAtAll) {
   for (const std::string step : {"store.put.before_rename", "store.put.after_rename"}) {
     TempFolder folder;
@@ -66,6 +77,25 @@ TEST(StoreCrash, ASelectionIsRememberedWholeOrNotAtAll) {
     }
     ASSERT_TRUE(Passed(RunSelf("select", "", folder.path())));
     EXPECT_FALSE(OpenStore(folder.path())->CheckUnseen(Sha256Hex("a"), Selected()).ok());
+  }
+}
+
+TEST(StoreCrash, ADamagedLedgerKeepsItsHashesWhereItsMendingIsCutShort) {
+  for (const std::string end : {"error", "kill"}) {
+    TempFolder folder;
+    {
+      auto sound = OpenStore(folder.path());
+      ASSERT_TRUE(sound->Put(MadeSet("a")).ok());
+      ASSERT_TRUE(sound->RecordSelected(Sha256Hex("a"), Selected()).ok());
+    }
+    std::ofstream(folder.path() + "/" + Sha256Hex("a") + ".selected", std::ios::app) << "more";
+    const int status = RunSelf("mend", "store.ledger.before_write=" + end, folder.path());
+    ASSERT_TRUE(end == "kill" ? Killed(status) : Passed(status)) << end;
+    std::vector<std::string> warnings;
+    auto store = DirectionStore::Open(folder.path(), &warnings);
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ(warnings.size(), 1u) << end;
+    EXPECT_EQ((*store)->Get(Sha256Hex("a"))->selected_prompts, 2) << end;
   }
 }
 

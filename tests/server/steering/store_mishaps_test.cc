@@ -1,6 +1,8 @@
 // What goes wrong under a store's files without a crash: something else stands where a file should, a file was exchanged, a folder went
-// away. As any user, root too: no test here rests on permissions.
+// away. As any user, root too.
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,6 +17,7 @@ namespace steer {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -74,6 +77,62 @@ TEST_F(StoreMishaps, ALedgerThatCannotBeRemovedIsTold) {
   // The set itself is gone, on disk too.
   EXPECT_EQ(store->Get(set.set_id).status().code(), absl::StatusCode::kNotFound);
   EXPECT_FALSE(fs::exists(SetFile(set.set_id)));
+}
+
+TEST_F(StoreMishaps, ADeletionInAFolderThatWentAwayIsTold) {
+  const DirectionSet set = MadeSet("a");
+  Stored(set);
+  auto store = OpenStore(folder_.path());
+  fs::remove_all(folder_.path());
+  EXPECT_THAT(std::string(store->Delete(set.set_id).message()),
+              HasSubstr("cannot open " + folder_.path()));
+}
+
+TEST_F(StoreMishaps, ASelectionThatCannotBeWrittenIsNotRemembered) {
+  const DirectionSet set = MadeSet("a");
+  Stored(set);
+  auto store = OpenStore(folder_.path());
+  MakeBlock(LedgerFile(set.set_id));
+  const std::vector<std::string> hashes = {Sha256Hex("p")};
+  const absl::Status status = store->RecordSelected(set.set_id, hashes);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(status), "STORE_UNWRITABLE");
+  EXPECT_THAT(std::string(status.message()), HasSubstr(LedgerFile(set.set_id)));
+  EXPECT_TRUE(store->CheckUnseen(set.set_id, hashes).ok());
+  fs::remove_all(LedgerFile(set.set_id));
+  EXPECT_TRUE(store->RecordSelected(set.set_id, hashes).ok());
+  EXPECT_FALSE(store->CheckUnseen(set.set_id, hashes).ok());
+}
+
+// What cannot be copied aside is mended all the same: its hashes are what counts.
+TEST_F(StoreMishaps, ADamagedLedgerThatCannotBeCopiedIsMended) {
+  const DirectionSet set = MadeSet("a");
+  Stored(set);
+  std::ofstream(LedgerFile(set.set_id)) << Sha256Hex("p") << "\ncut short";
+  MakeBlock(LedgerFile(set.set_id) + ".damaged");
+  std::vector<std::string> warnings;
+  auto store = DirectionStore::Open(folder_.path(), &warnings);
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_THAT(warnings, ElementsAre(AllOf(HasSubstr("the 1 hashes that can be read are kept"),
+                                          HasSubstr("it cannot be copied"))));
+  store->reset();
+  EXPECT_EQ(OpenStore(folder_.path())->Get(set.set_id)->selected_prompts, 1);
+}
+
+// Root may list every folder, so the process becomes somebody else for this.
+TEST_F(StoreMishaps, AFolderThatCannotBeListedIsNamed) {
+  constexpr uid_t kNobody = 65534;
+  const bool root = geteuid() == 0;
+  if (root) ASSERT_EQ(chown(folder_.path().c_str(), kNobody, static_cast<gid_t>(-1)), 0);
+  fs::permissions(folder_.path(), fs::perms::owner_write | fs::perms::owner_exec);
+  if (root) ASSERT_EQ(seteuid(kNobody), 0);
+  const bool entered = faccessat(AT_FDCWD, folder_.path().c_str(), X_OK, AT_EACCESS) == 0;
+  const absl::Status status = DirectionStore::Open(folder_.path(), nullptr).status();
+  if (root) ASSERT_EQ(seteuid(0), 0);
+  fs::permissions(folder_.path(), fs::perms::owner_all);
+  if (!entered) GTEST_SKIP() << "others cannot enter the folder of temporary files";
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("cannot list " + folder_.path()));
 }
 
 TEST_F(StoreMishaps, ASetWhoseLedgerCannotBeReadIsLeftOutAndKept) {
