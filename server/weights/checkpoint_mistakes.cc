@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/status_macros.h"
 
 namespace steer {
 namespace {
@@ -17,12 +18,13 @@ namespace fs = std::filesystem;
 constexpr size_t kListedNames = 5;
 
 // Sorted names of the folder's entries.
-std::vector<std::string> NamesIn(const std::string& folder) {
+absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     names.push_back(it->path().filename().string());
   }
+  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot list ", folder));
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -103,7 +105,7 @@ absl::Status CheckNotQuantized(const std::string& path, const Json& config) {
 }
 
 absl::Status NoConfig(const std::string& folder) {
-  const std::vector<std::string> names = NamesIn(folder);
+  STEER_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(folder));
   if (names.empty()) return absl::NotFoundError(absl::StrCat(folder, " is an empty folder"));
   std::vector<std::string> inside;
   for (const std::string& name : names) {
@@ -117,9 +119,10 @@ absl::Status NoConfig(const std::string& folder) {
 }
 
 absl::Status NoWeights(const std::string& folder) {
+  STEER_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(folder));
   return absl::NotFoundError(
       absl::StrCat(folder, " has neither model.safetensors nor model.safetensors.index.json",
-                   WeightsInstead(NamesIn(folder))));
+                   WeightsInstead(names)));
 }
 
 }  // namespace steer

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/weights/checkpoint.h"
+#include "server/weights/checkpoint_mistakes.h"
 #include "tests/server/weights/temporary_folder.h"
 
 namespace steer {
@@ -65,8 +66,10 @@ TEST_F(MistakesTest, QuantisedCheckpointsNameTheirMethod) {
                                  HasSubstr(absl::StrCat("quant_method \"", method, "\"")),
                                  HasSubstr("quantised from")));
   }
-  Write("config.json", R"({"quantization_config":3})");
-  EXPECT_THAT(Refusal(), HasSubstr("of unnamed method"));
+  for (const char* unnamed : {"3", "{}", R"({"quant_method":3})"}) {
+    Write("config.json", absl::StrCat("{\"quantization_config\":", unnamed, "}"));
+    EXPECT_THAT(Refusal(), HasSubstr("of unnamed method")) << unnamed;
+  }
   Write("config.json", R"({"quantization_config":null})");
   EXPECT_EQ(Refusal(), "accepted");
 }
@@ -81,8 +84,20 @@ TEST_F(MistakesTest, OtherFormatsAreNamedWithTheWayOut) {
                                HasSubstr(".save_pretrained(NEW)")));
   Write("tiny-q4.gguf", "x");
   EXPECT_THAT(Refusal(), HasSubstr("tiny-q4.gguf is GGUF"));
+  for (int i = 0; i < 6; ++i) Write(absl::StrCat("tiny-q", i, ".gguf"), "x");
+  EXPECT_THAT(Refusal(),
+              AllOf(HasSubstr("tiny-q4.gguf and 1 more is GGUF"), Not(HasSubstr("tiny-q5.gguf"))));
+  for (int i = 0; i < 6; ++i) Remove(absl::StrCat("tiny-q", i, ".gguf"));
+  Write("tiny-q4.gguf", "x");
   Remove("config.json");
   EXPECT_THAT(Refusal(), AllOf(HasSubstr("has no config.json"), HasSubstr("tiny-q4.gguf is GGUF")));
+}
+
+TEST_F(MistakesTest, AFolderThatCannotBeListedIsNotCalledEmpty) {
+  for (const absl::Status& status : {NoConfig(At("gone")), NoWeights(At("gone"))}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("cannot list " + At("gone")));
+  }
 }
 
 TEST_F(MistakesTest, AFolderAboveTheCheckpointNamesTheOnesInside) {

@@ -16,6 +16,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class CheckpointTest : public testing::Test {
  protected:
@@ -152,6 +153,32 @@ TEST_F(CheckpointTest, MalformedFilesAreNamed) {
   }
   Write("model.safetensors", "damaged");
   EXPECT_THAT(Refusal(), HasSubstr("model.safetensors"));
+  ASSERT_TRUE(MakeFolders(folder_ + "/tokenizer.json").ok());
+  EXPECT_THAT(Refusal(absl::StatusCode::kFailedPrecondition),
+              HasSubstr("tokenizer.json is not a regular file"));
+}
+
+TEST_F(CheckpointTest, TensorsNameTheirFile) {
+  WriteSharded(kMap);
+  const auto checkpoint = Checkpoint::Open(folder_).value();
+  EXPECT_EQ(checkpoint->PathOf(checkpoint->tensors().at("a")), folder_ + "/s1.safetensors");
+  EXPECT_EQ(checkpoint->PathOf(checkpoint->tensors().at("b")), folder_ + "/s2.safetensors");
+  EXPECT_EQ(checkpoint->PathOf(Float32View(values_, {2})), folder_);  // of another checkpoint
+}
+
+// A broken index can disagree with every shard and tensor: the first 20 are listed, all counted.
+TEST_F(CheckpointTest, LongListsOfProblemsAreCut) {
+  Json map;
+  for (int i = 10; i < 33; ++i) map[absl::StrCat("t", i)] = absl::StrCat("x", i, ".safetensors");
+  WriteSharded(map.dump());
+  EXPECT_THAT(Refusal(absl::StatusCode::kNotFound),
+              AllOf(HasSubstr("lacks 23 of the 23 shards"), HasSubstr("x29.safetensors and 3 more"),
+                    Not(HasSubstr("x30"))));
+  for (Json& shard : map) shard = "s2.safetensors";
+  map["b"] = "s2.safetensors";
+  WriteSharded(map.dump());
+  EXPECT_THAT(Refusal(), AllOf(HasSubstr("\"t29\" is not in s2.safetensors; and 3 more"),
+                               Not(HasSubstr("t30"))));
 }
 
 TEST_F(CheckpointTest, IndexAndShardsMustAgree) {
@@ -223,6 +250,8 @@ TEST_F(CheckpointTest, GenerationDefaults) {
   Write("config.json", "{}");
   Write("generation_config.json", "{}");
   EXPECT_THAT(std::string(read().status().message()), HasSubstr("names an end-of-turn id"));
+  Write("config.json", R"({"eos_token_id":-1})");
+  EXPECT_THAT(std::string(read().status().message()), HasSubstr("/config.json: \"eos_token_id\""));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "server/weights/checkpoint_links.h"
 #include "server/weights/hub_cache.h"
 #include "tests/server/weights/temporary_folder.h"
 
@@ -78,8 +79,15 @@ TEST_F(ModelLocationTest, AFolderThatExistsWinsOverAName) {
   const auto found = Locate("Org/Tiny-1.5B");
   std::filesystem::current_path(At("here/Org/Tiny-1.5B"));
   const auto dot = Locate(".");
+  Write("here/Org/Tiny-1.5B/inner/x", "");
+  std::filesystem::current_path(At("here/Org/Tiny-1.5B/inner"));
+  const auto dots = Locate("..");
+  std::filesystem::remove_all(At("here/Org/Tiny-1.5B/inner"));
+  const std::string gone = Refusal(".");
   std::filesystem::current_path(before);
-  ASSERT_TRUE(found.ok() && dot.ok());
+  ASSERT_TRUE(found.ok() && dot.ok() && dots.ok());
+  EXPECT_EQ(dots->name, "Tiny-1.5B");
+  EXPECT_THAT(gone, HasSubstr("cannot look into ."));
   EXPECT_EQ(found->folder, "Org/Tiny-1.5B");
   EXPECT_EQ(found->name, "Tiny-1.5B");
   EXPECT_EQ(found->revision, "");
@@ -106,18 +114,61 @@ TEST_F(ModelLocationTest, WhatIsNotThereIsNamedWithWhatIsAndWithTheCure) {
               HasSubstr("neither HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME nor HOME is set"));
 }
 
+TEST_F(ModelLocationTest, LongListsAreCut) {
+  for (int i = 10; i < 22; ++i) Write(absl::StrCat("hub/models--Org--T", i, "/refs/main"), kMain);
+  EXPECT_THAT(Refusal("Org/Tiny"),
+              AllOf(HasSubstr("which holds Org/T10, Org/T11"), HasSubstr("Org/T19 and 2 more)")));
+  for (int i = 10; i < 34; ++i) Write(absl::StrCat("hub/models--Org--T10/refs/v", i), kMain);
+  EXPECT_THAT(Refusal("Org/T10", "x"), AllOf(HasSubstr("v28 ("), Not(HasSubstr("v29"))));
+}
+
+TEST_F(ModelLocationTest, RepositoriesWithoutOneOfTheirFolders) {
+  const std::string repo = "hub/models--Org--Tiny/";
+  Write(repo + "blobs/x", "");
+  EXPECT_THAT(Refusal("Org/Tiny"), HasSubstr("no revision \"main\"; there are none;"));
+  Write(repo + "snapshots/0123/config.json", "{}");
+  EXPECT_THAT(Refusal("Org/Tiny"), HasSubstr("no revision \"main\"; there are 0123;"));
+  Write(repo + "refs/v1", std::string(5000, 'x'));  // no commit, and so no name of one
+  EXPECT_THAT(Refusal("Org/Tiny"), HasSubstr("there are v1 (), 0123;"));
+}
+
+TEST_F(ModelLocationTest, AReferenceHoldsOneCommit) {
+  MakeCache();
+  for (const char* held : {"", "a/b", "../../../../etc", "a b"}) {
+    Write(absl::StrCat(kRepo, "/refs/main"), held);
+    EXPECT_THAT(Refusal("Org/Tiny-1.5B"),
+                HasSubstr(absl::StrCat("holds \"", held, "\", which is no commit")));
+  }
+}
+
+TEST_F(ModelLocationTest, FoldersWhoseNamesOnlyLookLikeTheCache) {
+  Write("models--Org--Tiny/config.json", "{}");
+  EXPECT_EQ(Locate(At("models--Org--Tiny"))->name, "models--Org--Tiny");
+  Write("mine/snapshots/one/config.json", "{}");
+  const auto one = Locate(At("mine/snapshots/one"));
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ(one->name, "one");
+  EXPECT_EQ(one->revision, "");
+}
+
 TEST_F(ModelLocationTest, NamesAndRevisionsThatCouldLeaveTheCacheAreNone) {
   MakeCache();
   Write("models--evil/refs/main", kMain);
+  const std::string long_name = "Org/" + std::string(97, 'x');
   for (const char* model :
        {"../models--evil", "Org/../Tiny-1.5B", "a/b/c", "/no/such/folder", "Org//Tiny", "Org/",
-        "-x", "Org/x--y", "Org/.x", "Org/x.git", "Org/sp ace", "~/models/tiny"}) {
+        "-x", "Org/x-", "Org/x.", "Org/x--y", "Org/x..y", "Org/.x", "Org/x.git", "Org/sp ace",
+        "~/models/tiny", long_name.c_str()}) {
     EXPECT_THAT(Refusal(model), AllOf(HasSubstr(absl::StrCat("there is no folder ", model)),
                                       HasSubstr("ORG/NAME"), Not(HasSubstr("hf download"))));
   }
   EXPECT_THAT(Refusal("~/models/tiny"), HasSubstr("the shell did not replace the ~"));
   for (const char* revision : {"..", "../../x", "/etc", "a//b", ".hidden", "a/../b", "x y", "a/"}) {
     EXPECT_THAT(Refusal("Org/Tiny-1.5B", revision), HasSubstr("is neither a branch")) << revision;
+  }
+  for (const char* revision : {"v1.0+cpu", "refs/pr/9"}) {
+    EXPECT_THAT(Refusal("Org/Tiny-1.5B", revision),
+                HasSubstr(absl::StrCat("has no revision \"", revision, "\"")));
   }
 }
 
@@ -153,6 +204,9 @@ TEST_F(ModelLocationTest, LinksMustStayInside) {
   }
   Link(link, "model.safetensors");
   EXPECT_THAT(Refusal("Org/Tiny-1.5B"), HasSubstr("runs in a circle"));
+  Link(link, "config.json/weights");
+  EXPECT_THAT(Refusal("Org/Tiny-1.5B"),
+              HasSubstr("cannot follow the link " + At(link) + " to config.json/weights"));
   // Absolute is well where it stays inside, and files that nobody reads may lead anywhere.
   Link(link, At(absl::StrCat(kRepo, "/blobs/", kMain, "model.safetensors")));
   Link(absl::StrCat(kRepo, "/snapshots/", kMain, "/README.md"), "/etc/hostname");
@@ -170,6 +224,14 @@ TEST_F(ModelLocationTest, LinksMustStayInside) {
   EXPECT_EQ(Locate(At("alias"))->name, "alias");
   Link("plain/config.json", "../outside/model.safetensors");
   EXPECT_THAT(Refusal(At("plain")), HasSubstr("outside of " + At("plain")));
+}
+
+TEST_F(ModelLocationTest, WhatIsNoFolderHasNoLinks) {
+  Write("plain/config.json", "{}");
+  EXPECT_THAT(std::string(CheckLinks(At("plain"), At("gone")).message()),
+              HasSubstr("cannot look into " + At("gone")));
+  EXPECT_THAT(std::string(CheckLinks(At("plain/config.json"), At("plain")).message()),
+              HasSubstr("cannot list " + At("plain/config.json")));
 }
 
 TEST_F(ModelLocationTest, AnUnfinishedDownloadIsRecognised) {
@@ -201,6 +263,11 @@ TEST_F(ModelLocationTest, AnUnfinishedDownloadIsRecognised) {
   Write("plain/config.json", "{}");
   const auto plain = Locate(At("plain"));
   EXPECT_EQ(ExplainMissing(*plain, absl::NotFoundError("x")).message(), "x");
+  // Only files count.
+  Write("plain/.cache/huggingface/download/a.incomplete/x", "12");
+  EXPECT_THAT(std::string(ExplainMissing(*plain, absl::NotFoundError("x")).message()),
+              HasSubstr("(0.0 MB so far"));
+  std::filesystem::remove_all(At("plain/.cache/huggingface/download/a.incomplete"));
   Write("plain/.cache/huggingface/download/a.incomplete", "12");
   EXPECT_THAT(std::string(ExplainMissing(*plain, absl::NotFoundError("x")).message()),
               HasSubstr("`hf download` once more finishes it"));
@@ -212,10 +279,15 @@ TEST(HubCacheTest, TheEnvironmentSaysWhereItIs) {
     unsetenv(name);
   }
   EXPECT_EQ(HubCacheFolder(), "");
+  setenv("HF_HOME", "~/hf", 1);
+  EXPECT_EQ(HubCacheFolder(), "~/hf/hub");  // whose home, nobody says
+  unsetenv("HF_HOME");
   setenv("HOME", "/home/someone", 1);
   EXPECT_EQ(HubCacheFolder(), "/home/someone/.cache/huggingface/hub");
   setenv("XDG_CACHE_HOME", "/xdg", 1);
   EXPECT_EQ(HubCacheFolder(), "/xdg/huggingface/hub");
+  setenv("HF_HOME", "~", 1);
+  EXPECT_EQ(HubCacheFolder(), "/home/someone/hub");
   setenv("HF_HOME", "~/hf", 1);
   EXPECT_EQ(HubCacheFolder(), "/home/someone/hf/hub");
   setenv("HUGGINGFACE_HUB_CACHE", "/old", 1);
