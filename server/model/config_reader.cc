@@ -105,10 +105,8 @@ const Json* ConfigReader::Object(absl::string_view key) {
   return nullptr;
 }
 
-void ConfigReader::RequireBool(absl::string_view key, bool value) {
-  if (Bool(key, value) != value) {
-    Problem(key, absl::StrCat("only ", value ? "true" : "false", " is built here"));
-  }
+void ConfigReader::RequireFalse(absl::string_view key) {
+  if (Bool(key, false)) Problem(key, "only false is built here");
 }
 
 void ConfigReader::RequireNumber(absl::string_view key, double value) {

@@ -42,7 +42,7 @@ class ConfigReader {
   const Json* Object(absl::string_view key);
 
   // The key, if present, must have this value.
-  void RequireBool(absl::string_view key, bool value);
+  void RequireFalse(absl::string_view key);
   void RequireNumber(absl::string_view key, double value);
   // Keys that do not change the forward pass.
   void Ignore(std::initializer_list<absl::string_view> keys);

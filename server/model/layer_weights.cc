@@ -5,9 +5,9 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/model/tensor_plan.h"
@@ -116,21 +116,24 @@ class Loader {
     const ModelType type = type_ == at::kFloat ? ModelType::kFloat32 : ModelType::kBFloat16;
     const int64_t size = static_cast<int64_t>(c10::elementSize(type_));
     const int64_t elements = view.elements();
-    std::atomic<int64_t> bad{elements};
-    at::parallel_for(0, (elements + kChunk - 1) / kChunk, 1, [&](int64_t from, int64_t to) {
+    const int64_t chunks = (elements + kChunk - 1) / kChunk;
+    // By chunk: the first element that is not finite, or the chunk's end.
+    std::vector<int64_t> found(static_cast<size_t>(chunks));
+    at::parallel_for(0, chunks, 1, [&](int64_t from, int64_t to) {
       for (int64_t chunk = from; chunk < to; ++chunk) {
         const int64_t begin = chunk * kChunk, count = std::min(kChunk, elements - begin);
-        const int64_t found = ConvertFloats(view, begin, count, type, out + begin * size);
-        int64_t first = bad;
-        while (found < begin + count && found < first && !bad.compare_exchange_weak(first, found)) {
-        }
+        found[static_cast<size_t>(chunk)] =
+            ConvertFloats(view, begin, count, type, out + begin * size);
       }
     });
     parameters_ += elements;
-    if (bad < elements) {
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+      const int64_t bad = found[static_cast<size_t>(chunk)];
+      if (bad == std::min((chunk + 1) * kChunk, elements)) continue;
       status_ =
           absl::InvalidArgumentError(absl::StrCat(checkpoint_.PathOf(view), ": tensor \"", name,
                                                   "\" ", DescribeNonFinite(view, bad, type)));
+      break;
     }
     checkpoint_.Release(view.bytes);
   }

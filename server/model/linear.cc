@@ -70,9 +70,8 @@ class OneDnn {
   const c10::TypedOperatorHandle<Pointwise> pointwise_;
 };
 
-// Null if it cannot run here.
-const OneDnn* OneDnnFor(at::ScalarType type, at::Device device) {
-  if (!device.is_cpu()) return nullptr;
+// On a CPU; null if it cannot run there.
+const OneDnn* OneDnnFor(at::ScalarType type) {
   const auto make = [](at::ScalarType wanted) -> std::optional<OneDnn> {
     try {
       return OneDnn(wanted);
@@ -90,7 +89,7 @@ LinearKernel KernelFor(at::ScalarType type, at::Device device) {
   if (!device.is_cpu() || (type != at::kFloat && type != at::kBFloat16)) {
     return LinearKernel::kPlain;
   }
-  return OneDnnFor(type, device) != nullptr ? LinearKernel::kOneDnn : LinearKernel::kPanels;
+  return OneDnnFor(type) != nullptr ? LinearKernel::kOneDnn : LinearKernel::kPanels;
 }
 
 template <typename T>
@@ -116,15 +115,10 @@ at::Tensor PanelProduct(const at::Tensor& x, const at::Tensor& packed, const at:
 }  // namespace
 
 std::string LinearKernelName(at::ScalarType type, at::Device device) {
-  switch (KernelFor(type, device)) {
-    case LinearKernel::kOneDnn:
-      return "mkldnn::_linear_pointwise, packed";
-    case LinearKernel::kPanels:
-      return "panels of 16, sums of 256";
-    case LinearKernel::kPlain:
-      return "at::linear";
-  }
-  return "";
+  const LinearKernel kernel = KernelFor(type, device);
+  if (kernel == LinearKernel::kPlain) return "at::linear";
+  return kernel == LinearKernel::kOneDnn ? "mkldnn::_linear_pointwise, packed"
+                                         : "panels of 16, sums of 256";
 }
 
 Linear::Linear(at::Tensor weight, at::Tensor bias) {
@@ -138,17 +132,13 @@ Linear Linear::With(LinearKernel kernel, at::Tensor weight, at::Tensor bias) {
   linear.out_ = weight.size(0);
   linear.in_ = weight.size(1);
   linear.bias_ = std::move(bias);
-  switch (kernel) {
-    case LinearKernel::kOneDnn:
-      linear.weight_ = OneDnnFor(weight.scalar_type(), weight.device())->Pack(weight);
-      break;
-    case LinearKernel::kPanels:
-      linear.weight_ = weight.scalar_type() == at::kFloat ? Panels<float>(weight)
-                                                          : Panels<c10::BFloat16>(weight);
-      break;
-    case LinearKernel::kPlain:
-      linear.weight_ = std::move(weight);
-      break;
+  if (kernel == LinearKernel::kOneDnn) {
+    linear.weight_ = OneDnnFor(weight.scalar_type())->Pack(weight);
+  } else if (kernel == LinearKernel::kPanels) {
+    linear.weight_ =
+        weight.scalar_type() == at::kFloat ? Panels<float>(weight) : Panels<c10::BFloat16>(weight);
+  } else {
+    linear.weight_ = std::move(weight);
   }
   return linear;
 }
@@ -156,17 +146,12 @@ Linear Linear::With(LinearKernel kernel, at::Tensor weight, at::Tensor bias) {
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   std::optional<at::Tensor> bias;
   if (bias_.defined()) bias = bias_;
-  switch (kernel_) {
-    case LinearKernel::kOneDnn:
-      return OneDnnFor(x.scalar_type(), x.device())->Apply(x, weight_, bias);
-    case LinearKernel::kPanels:
-      return x.scalar_type() == at::kFloat
-                 ? PanelProduct<float>(x, weight_, bias_, in_, out_)
-                 : PanelProduct<c10::BFloat16>(x, weight_, bias_, in_, out_);
-    case LinearKernel::kPlain:
-      break;
+  if (kernel_ == LinearKernel::kPlain) return at::linear(x, weight_, bias);
+  if (kernel_ == LinearKernel::kOneDnn) {
+    return OneDnnFor(x.scalar_type())->Apply(x, weight_, bias);
   }
-  return at::linear(x, weight_, bias);
+  return x.scalar_type() == at::kFloat ? PanelProduct<float>(x, weight_, bias_, in_, out_)
+                                       : PanelProduct<c10::BFloat16>(x, weight_, bias_, in_, out_);
 }
 
 }  // namespace steer

@@ -35,10 +35,10 @@ std::string Shown(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
-bool IsHarmless(const ModelConfig& config, const std::map<std::string, TensorView>& tensors,
-                const std::string& name) {
+// Of a tensor that the plan lacks. A head that it lacks is tied to the embedding.
+bool IsHarmless(const std::map<std::string, TensorView>& tensors, const std::string& name) {
   if (absl::EndsWith(name, "rotary_emb.inv_freq")) return true;
-  if (name != kHead || !config.tied_head) return false;
+  if (name != kHead) return false;
   auto embedding = tensors.find(kEmbedding);
   const TensorView& head = tensors.at(name);
   return embedding != tensors.end() && head.type == embedding->second.type &&
@@ -96,7 +96,7 @@ absl::Status CheckTensors(const ModelConfig& config,
     }
   }
   for (const auto& [name, view] : tensors) {
-    if (plan.count(name) == 0 && !IsHarmless(config, tensors, name)) {
+    if (plan.count(name) == 0 && !IsHarmless(tensors, name)) {
       problems.push_back(absl::StrCat("unused ", name, " ", Shown(view.shape)));
     }
   }

@@ -81,7 +81,7 @@ void ReadGemma3(ConfigReader& reader, ModelConfig& config) {
     config.layer[i].window = slides[i] ? *window : 0;
     config.layer[i].rope = slides[i] ? kSlidingRope : kFullRope;
   }
-  reader.RequireBool("use_bidirectional_attention", false);
+  reader.RequireFalse("use_bidirectional_attention");
 }
 
 }  // namespace steer

@@ -11,7 +11,7 @@ void ReadLlama(ConfigReader& reader, ModelConfig& config) {
   config.tied_head = reader.Bool("tie_word_embeddings", false);
   config.ropes = {ReadRope(reader, 10000)};
   reader.RequireNumber("pretraining_tp", 1);
-  reader.RequireBool("rope_interleaved", false);
+  reader.RequireFalse("rope_interleaved");
   reader.Ignore({"is_llama_config"});
 }
 

@@ -10,7 +10,7 @@ void ReadQwen2(ConfigReader& reader, ModelConfig& config) {
   config.tied_head = reader.Bool("tie_word_embeddings", false);
   config.ropes = {ReadRope(reader, 10000)};
   ReadQwenWindows(reader, config);
-  reader.RequireBool("use_mrope", false);
+  reader.RequireFalse("use_mrope");
 }
 
 }  // namespace steer

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "common/json.h"
 #include "server/model/model_config.h"
@@ -88,6 +89,7 @@ const Change kWindows[] = {
     {"qwen2", "layer_types",
      Json::array({"full_attention", "sliding_attention", "full_attention"})},
     {"qwen2", "layer_types", "full_attention"},
+    {"qwen2", "layer_types", Json::array({"full_attention", 1, "full_attention"})},
     {"qwen2_window", "sliding_window", 0},
     {"gemma3", "sliding_window", nullptr},
     {"gemma3_deep", "sliding_window_pattern", 0},
@@ -152,6 +154,20 @@ TEST_F(ConfigRefusalTest, LayersSlideWithoutAWindow) {
               testing::HasSubstr("although sliding_window is null"));
 }
 TEST_F(ConfigRefusalTest, Foreign) { ExpectRefused(kForeign); }
+
+// The default of head_dim has bounds of its own.
+TEST_F(ConfigRefusalTest, HeadsThatAreTooWideWithoutAHeadDim) {
+  Json config = ReadJsonFile(TinyCheckpoint("llama") + "/config.json").value();
+  config.erase("head_dim");
+  config["num_attention_heads"] = config["num_key_value_heads"] = 1;
+  for (const int hidden : {1, 1026, 65536}) {
+    config["hidden_size"] = hidden;
+    EXPECT_THAT(std::string(ParseModelConfig(config).status().message()),
+                testing::HasSubstr(absl::StrCat("is ", hidden, " but must be even and in")));
+  }
+  config["hidden_size"] = 1024;
+  EXPECT_TRUE(ParseModelConfig(config).ok()) << ParseModelConfig(config).status();
+}
 
 }  // namespace
 }  // namespace steer

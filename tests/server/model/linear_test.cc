@@ -72,6 +72,18 @@ TEST_P(LinearTest, IsTheProduct) {
   }
 }
 
+// Where no kernel of ours runs, libtorch's does, on the weight itself.
+TEST_F(PanelTest, PlainIsLibtorchs) {
+  EXPECT_EQ(LinearKernelName(at::kFloat, at::Device(at::kCUDA, 0)), "at::linear");
+  EXPECT_EQ(LinearKernelName(at::kDouble, at::Device(at::kCPU)), "at::linear");
+  const at::Tensor weight = at::randn({5, 7}, at::kDouble), bias = at::randn({5}, at::kDouble);
+  const at::Tensor x = at::randn({3, 7}, at::kDouble);
+  const Linear linear = Linear::With(LinearKernel::kPlain, weight, bias);
+  EXPECT_FALSE(linear.packed());
+  EXPECT_LE(MaxAbs(linear(x) - (at::matmul(x, weight.t()) + bias)), 1e-12);
+  EXPECT_TRUE(Linear(weight.to(at::kFloat), at::Tensor()).packed());
+}
+
 // What oneDNN's kernels need not keep: other numbers of rows, and several pieces of a sum.
 TEST_F(PanelTest, ARowsBitsDependOnNothingElse) {
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {

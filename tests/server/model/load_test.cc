@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/server/model/golden.h"
 
 namespace steer {
@@ -58,6 +60,20 @@ TEST(LoadTest, ToleratesOnlyHarmlessExtras) {
               AllOf(HasSubstr("unused lm_head.weight"), Not(HasSubstr("inv_freq"))));
 }
 
+// A head beside a tied embedding is harmless only as the embedding's copy.
+TEST(LoadTest, ATiedHeadIsTheEmbeddingOrRefused) {
+  for (const char* change : {"embedding", "type", "shape"}) {
+    EditableCheckpoint c("qwen2");
+    c.Put("lm_head.weight", {101, 48});
+    if (change[0] == 'e') c.tensors.erase("model.embed_tokens.weight");
+    if (change[0] == 't') c.tensors["lm_head.weight"].type = TensorType::kInt32;
+    if (change[0] == 's') c.Put("lm_head.weight", {48, 101});
+    const absl::Status status = LoadStatus(c);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << change;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("unused lm_head.weight")) << change;
+  }
+}
+
 TEST(LoadTest, RefusesBadOptions) {
   EditableCheckpoint c("llama");
   for (const DecoderOptions& options :
@@ -68,6 +84,10 @@ TEST(LoadTest, RefusesBadOptions) {
   }
   EXPECT_EQ(LoadStatus(c, {"cpu", "float32", int64_t{1} << 36}).code(),
             absl::StatusCode::kResourceExhausted);
+  // steerd loads CUDA before it loads a model; where nobody has, there is no such device.
+  const absl::Status cuda = LoadStatus(c, {"cuda", "float32", 64});
+  EXPECT_EQ(cuda.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(cuda.message()), HasSubstr("cannot be placed on cuda"));
 }
 
 TEST(LoadTest, HostileSizesAreRefusedBeforeAnythingIsAllocated) {
@@ -104,6 +124,12 @@ TEST(LoadTest, FactsNameWhatCanChangeBits) {
   EXPECT_THAT(cpu, AllOf(HasSubstr("libtorch=2."), HasSubstr("threads="),
                          HasSubstr("dtype=float32"), HasSubstr("linear=")));
   EXPECT_NE(cpu, bf16);
+  std::map<std::string, std::string> cuda;
+  for (const auto& [name, value] : NumericFacts({"cuda", "float32", 1})) cuda[name] = value;
+  EXPECT_EQ(cuda["device"], "cuda");
+  EXPECT_EQ(cuda["linear"], "at::linear");
+  EXPECT_EQ(cuda["attention"], "libtorch-token-1");
+  EXPECT_EQ(cuda["row_kernels"], "none");
 }
 
 TEST(StepTest, RefusesWhatLeavesItsRange) {

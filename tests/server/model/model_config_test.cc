@@ -41,6 +41,14 @@ TEST(ModelConfigTest, Llama) {
   EXPECT_EQ(ParseModelConfig(Tiny("llama_tied"))->ropes[0].linear_factor, 2);
 }
 
+TEST(ModelConfigTest, OneThetaMayStandInBothPlaces) {
+  Json config = Tiny("llama");
+  config["rope_theta"] = config["rope_parameters"]["rope_theta"];
+  const auto parsed = ParseModelConfig(config);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->ropes[0].theta, 500);
+}
+
 // The spelling of files that transformers 4 wrote.
 TEST(ModelConfigTest, OlderRopeKeys) {
   Json config = Tiny("llama");
