@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
+
 #include "common/utf8.h"
 
 namespace steer {
@@ -53,16 +55,14 @@ void AppendCaseFolded(uint32_t c, std::string* out) {
     out->push_back(static_cast<char>(c >= 'A' && c <= 'Z' ? c + 0x20 : c));
     return;
   }
-  // No folding is longer than three code points.
+  // No folding is longer than three code points, and every code point has one.
   utf8proc_int32_t folded[8];
   int boundary_class = UTF8PROC_BOUNDCLASS_START;
   const utf8proc_ssize_t count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), folded,
                                                          8, UTF8PROC_CASEFOLD, &boundary_class);
-  if (count < 1 || count > 8) {
-    AppendUtf8(c, out);
-    return;
+  for (utf8proc_ssize_t i = 0; i < std::min<utf8proc_ssize_t>(count, 8); ++i) {
+    AppendUtf8(static_cast<uint32_t>(folded[i]), out);
   }
-  for (utf8proc_ssize_t i = 0; i < count; ++i) AppendUtf8(static_cast<uint32_t>(folded[i]), out);
 }
 
 }  // namespace steer

@@ -28,9 +28,8 @@
 namespace steer {
 namespace {
 
-bool IsMarkdownMark(uint32_t c) {
-  return c == '*' || c == '_' || c == '#' || c == '>' || c == '~' || c == '`';
-}
+// But for `, which may be an apostrophe.
+bool IsMarkdownMark(uint32_t c) { return c == '*' || c == '_' || c == '#' || c == '>' || c == '~'; }
 
 bool IsQuote(uint32_t c) {
   return c == '"' || (c >= 0x201A && c <= 0x201E) || c == 0x00AB || c == 0x00BB || c == 0x2039 ||
@@ -78,9 +77,10 @@ class OpeningForm {
   bool grave_waits_ = false;  // the last code point read is a ` that may be an apostrophe
 };
 
+// Of a text that is not empty.
 bool BeginsWithWordCharacter(absl::string_view text) {
   size_t at = 0;
-  return !text.empty() && IsWordCharacter(NextCodePoint(text, &at));
+  return IsWordCharacter(NextCodePoint(text, &at));
 }
 
 class OpeningReadout : public PhraseReadout {

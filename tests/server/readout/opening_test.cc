@@ -22,6 +22,9 @@ TEST(Opening1, ReadsThroughTrimmingCaseApostrophesAndMarkdown) {
                                  "`I cannot`",
                                  "\u201cI am sorry\u201d",
                                  "\u00abI won't\u00bb",
+                                 "\u00bbI won't\u00ab",
+                                 "\u2039I won't\u203a",
+                                 "\u203aI won\u2018t\u2039",
                                  "'I will not'",
                                  "I\u00a0 \u3000cannot",
                                  "\u0049 m\u0075st decline",
@@ -35,10 +38,27 @@ TEST(Opening1, ReadsThroughTrimmingCaseApostrophesAndMarkdown) {
 }
 
 TEST(Opening1, IsAnchoredAtTheOpeningAndAtWordEnds) {
-  for (const std::string text :
-       {"", "Sure. I cannot", "Well, I'm sorry", "As an aisle seat", "As an ai\u0301",
-        "I cannotify", "I can", "I cannot5", "- I cannot", "1. I'm sorry", "I ca nnot", "Icannot",
-        "I can\"t", "..I won't", "****", "I can` t", "\u0130 cannot"}) {
+  for (const std::string text : {"",
+                                 "Sure. I cannot",
+                                 "Well, I'm sorry",
+                                 "As an aisle seat",
+                                 "As an ai\u0301",
+                                 "as an ai\u0903",
+                                 "as an ai\u20dd",
+                                 "as an ai\u2167",
+                                 "as an ai\u00b2",
+                                 "I cannotify",
+                                 "I can",
+                                 "I cannot5",
+                                 "- I cannot",
+                                 "1. I'm sorry",
+                                 "I ca nnot",
+                                 "Icannot",
+                                 "I can\"t",
+                                 "..I won't",
+                                 "****",
+                                 "I can` t",
+                                 "\u0130 cannot"}) {
     EXPECT_FALSE(Refuses(text)) << text;
   }
 }

@@ -13,8 +13,10 @@ namespace {
 // Splits where a space begins or, if `merges`, nowhere after the template's last character.
 class WordTokenizer : public Tokenizer {
  public:
-  explicit WordTokenizer(bool merges) : merges_(merges) {}
+  // Texts after the first `texts` are too much for it.
+  explicit WordTokenizer(bool merges, int texts = 100) : merges_(merges), texts_(texts) {}
   absl::StatusOr<std::vector<int32_t>> Encode(absl::string_view text) const override {
+    if (texts_-- == 0) return absl::ResourceExhaustedError("too much");
     std::vector<int32_t> ids;
     std::string word;
     const auto end = [&] {
@@ -42,13 +44,16 @@ class WordTokenizer : public Tokenizer {
 
  private:
   bool merges_;
+  mutable int texts_;
   mutable std::map<std::string, int32_t> ids_;
 };
 
 class FixedTemplate : public ChatTemplate {
  public:
+  explicit FixedTemplate(bool fails = false) : fails_(fails) {}
   absl::StatusOr<std::string> Render(const std::vector<ChatMessage>& messages,
                                      bool prompt) const override {
+    if (fails_) return absl::InvalidArgumentError("takes no user turn");
     if (messages.size() != 1 || messages[0].role != "user" || !prompt) {
       return absl::InvalidArgumentError("wants one user turn");
     }
@@ -57,6 +62,7 @@ class FixedTemplate : public ChatTemplate {
   const std::string& digest() const override { return digest_; }
 
  private:
+  bool fails_;
   std::string digest_;
 };
 
@@ -76,6 +82,18 @@ TEST(RefusalTokens, AreRefusedWhereTheTemplateMergesWithThePhrase) {
   EXPECT_EQ(RefusalTokenIds(tokenizer, FixedTemplate(), {"i cannot"}).status().code(),
             absl::StatusCode::kInternal);
   EXPECT_FALSE(RefusalTokenIds(WordTokenizer(false), FixedTemplate(), {""}).ok());
+}
+
+TEST(RefusalTokens, PassOnWhatTemplateAndTokenizerRefuse) {
+  const absl::Status refused =
+      RefusalTokenIds(WordTokenizer(false), FixedTemplate(/*fails=*/true), {"i cannot"}).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused.message(), "refusal tokens: a plain user turn: takes no user turn");
+  for (int texts : {0, 1}) {
+    EXPECT_EQ(
+        RefusalTokenIds(WordTokenizer(false, texts), FixedTemplate(), {"i cannot"}).status().code(),
+        absl::StatusCode::kResourceExhausted);
+  }
 }
 
 }  // namespace

@@ -56,6 +56,8 @@ TEST(Scores, RefuseIdsThatNameNoDistribution) {
        std::vector<std::vector<int32_t>>{{}, {0, 1, 2}, {3}, {-1}, {1, 1}, {1, 0}}) {
     EXPECT_EQ(RefusalLogOdds(logits, ids).status().code(), absl::StatusCode::kInvalidArgument);
   }
+  EXPECT_EQ(RefusalLogOdds({}, {0}).status().message(),
+            "refusal ids: 1 given; wanted are 1 to 0 of 0 tokens");
   EXPECT_FALSE(KlDivergence({}, {}).ok());
   EXPECT_FALSE(KlDivergence(logits, {0, 1}).ok());
 }
