@@ -30,7 +30,6 @@ int Run(int argc, char** argv) {
       "two classes of synthetic prompts and the truth about it."};
   app.name("steer-planted");
   app.add_option("--variant", variant, "One of: " + absl::StrJoin(names, ", "))
-      ->check(CLI::IsMember(names))
       ->capture_default_str();
   app.add_option("--seed", seed, "Seed of words, noise, prompts and basis")->capture_default_str();
   app.add_option("--out", out, "Folder to write; left alone if it holds this model already")

@@ -34,13 +34,6 @@ class Staging {
   std::string path_;
 };
 
-absl::Status SystemError(absl::string_view what, const std::error_code& error) {
-  const bool denied =
-      error == std::errc::permission_denied || error == std::errc::read_only_file_system;
-  return absl::Status(denied ? absl::StatusCode::kPermissionDenied : absl::StatusCode::kUnavailable,
-                      absl::StrCat(what, ": ", error.message()));
-}
-
 // Names in the folder, as a map to whether each holds the bytes that `files` has for it.
 absl::StatusOr<std::map<std::string, bool>> Compare(const PlantedFiles& files,
                                                     const std::string& folder) {
@@ -54,7 +47,7 @@ absl::StatusOr<std::map<std::string, bool>> Compare(const PlantedFiles& files,
     STEER_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(it->path()));
     same = bytes == wanted->second;
   }
-  if (error) return SystemError(folder, error);
+  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot read ", folder));
   return found;
 }
 
@@ -120,10 +113,7 @@ absl::StatusOr<FolderState> WritePlantedFolder(const PlantedFiles& files, const 
   const int renamed = replace ? renameat2(AT_FDCWD, staging.path().c_str(), AT_FDCWD,
                                           folder.c_str(), RENAME_EXCHANGE)
                               : rename(staging.path().c_str(), folder.c_str());
-  if (renamed != 0) {
-    return SystemError(absl::StrCat("renaming to ", path),
-                       std::error_code(errno, std::generic_category()));
-  }
+  if (renamed != 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot rename to ", path));
   STEER_RETURN_IF_ERROR(SyncFolder(parent));
   return FolderState::kWritten;
 }

@@ -79,7 +79,8 @@ absl::StatusOr<std::vector<PlantedPrompt>> MakeClass(const Lexicon& lexicon,
     clear = clear && refuses == (Mode(spec, margins) > 0);
     int& quota = refuses ? refusals : answers;
     if (!clear || quota == 0) continue;
-    STEER_ASSIGN_OR_RETURN(std::string form, PromptNormalForm(prompt.text));
+    // Words of the vocabulary are valid UTF-8, the one thing that a normal form asks for.
+    std::string form = *PromptNormalForm(prompt.text);
     if (form.back() == '.' || form.back() == '?') form.pop_back();
     if (!seen.insert(form).second) continue;
     --quota;

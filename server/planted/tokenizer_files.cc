@@ -8,9 +8,9 @@ namespace {
 
 // GPT-2's printable stand-in for a byte: itself where it is printable, otherwise the next code
 // point from U+0100 on.
-std::string ByteLetter(int byte) {
+std::string ByteLetter(int byte) {  // 0 to 255
   const auto printable = [](int b) {
-    return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
+    return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
   };
   uint32_t code = static_cast<uint32_t>(byte);
   if (!printable(byte)) {

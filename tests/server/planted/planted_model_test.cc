@@ -2,6 +2,8 @@
 // and a folder that is whole or absent.
 #include "server/planted/planted_model.h"
 
+#include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,11 +19,15 @@
 #include "common/prompt_form.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/planted/lexicon.h"
+#include "server/planted/prompts.h"
 #include "server/planted/spec.h"
 #include "server/planted/vocabulary.h"
 #include "server/tokenizer/chat_template.h"
 #include "server/tokenizer/tokenizer.h"
 #include "server/weights/checkpoint.h"
+#include "tests/support/as_nobody.h"
+#include "tests/support/paths.h"
 
 namespace steer::planted {
 namespace {
@@ -213,6 +219,27 @@ TEST(PlantedModelTest, VariantsOfASeedShareTheirNoise) {
   EXPECT_NE(plain.at("model.safetensors"), fragile.at("model.safetensors"));
 }
 
+TEST(PlantedModelTest, PoolsThatNoPromptsFillAreRefused) {
+  const Vocabulary vocabulary = MakeVocabulary();
+  PlantedSpec spec = *FindPlantedSpec("default");
+  const Lexicon lexicon = MakeLexicon(vocabulary, spec, 0);
+  // Every prompt is a refusal, and an answer is wanted; or the other way round.
+  spec.threshold = -1e9;
+  spec.harmful_refusals = kPool;
+  const auto harmless = MakePrompts(lexicon, spec, 0);
+  EXPECT_EQ(harmless.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(harmless.status().message()), HasSubstr("no harmless pool"));
+  spec.threshold = 1e9;
+  EXPECT_THAT(std::string(MakePrompts(lexicon, spec, 0).status().message()),
+              HasSubstr("no harmful pool"));
+}
+
+TEST(PlantedModelTest, WordsThatAreNotInTheVocabularyHaveNoId) {
+  const Vocabulary vocabulary = MakeVocabulary();
+  EXPECT_GE(vocabulary.Find(" things"), 0);
+  EXPECT_EQ(vocabulary.Find(" never in it"), -1);
+}
+
 // Small stand-ins: WritePlantedFolder does not read what it writes.
 PlantedFiles Files(const std::string& mark) {
   return {{"config.json", mark},
@@ -266,6 +293,78 @@ TEST_F(FolderTest, ACheckpointThatIsNotPlantedIsNeverReplaced) {
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("truth.json"));
   EXPECT_EQ(*ReadFile(Path("real/config.json")), "{}");
+}
+
+TEST_F(FolderTest, WhatOnlyLooksPlantedIsNeverReplaced) {
+  fs::create_directories(Path("real/config.json"));
+  for (const char* truth : {"[]", "{}", "{\"format\": \"other\"}"}) {
+    std::ofstream(Path("real/truth.json")) << truth;
+    const auto refused = WritePlantedFolder(Files("two"), Path("real"), true);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition) << truth;
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("truth.json")) << truth;
+  }
+  EXPECT_TRUE(fs::is_directory(Path("real/config.json")));
+}
+
+TEST_F(FolderTest, WhatTheSystemRefusesIsNamed) {
+  // A link that leads nowhere is no folder to put another in the place of.
+  fs::create_symlink("nowhere", Path("link"));
+  EXPECT_THAT(std::string(WritePlantedFolder(Files("one"), Path("link"), true).status().message()),
+              HasSubstr("cannot rename to " + Path("link")));
+  EXPECT_TRUE(fs::is_symlink(Path("link")));
+  // A file that the staging folder has no place for, and none for the staging folder.
+  EXPECT_FALSE(WritePlantedFolder({{"below/config.json", "x"}}, Path("new"), false).ok());
+  std::ofstream(Path(absl::StrCat("new.tmp.", getpid()))) << "x";
+  EXPECT_THAT(std::string(WritePlantedFolder(Files("one"), Path("new"), false).status().message()),
+              HasSubstr("cannot make folder"));
+  EXPECT_THAT(Entries(), testing::ElementsAre("link"));
+}
+
+TEST_F(FolderTest, WhatMayNotBeReadIsNamed) {
+  fs::create_directories(Path("mine"));
+  std::ofstream(Path("mine/config.json")) << "x";
+  fs::permissions(Path("mine/config.json"), fs::perms::none);
+  std::vector<std::string> said;
+  for (const fs::perms allowed : {fs::perms::owner_all, fs::perms::owner_exec}) {
+    fs::permissions(Path("mine"), allowed);
+    const AsNobody nobody(Path("mine"));
+    if (!fs::exists(Path("mine/."))) {
+      GTEST_SKIP() << "others cannot enter the folder of temporary files";
+    }
+    const auto refused = WritePlantedFolder(Files("one"), Path("mine"), true);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied);
+    said.emplace_back(refused.status().message());
+  }
+  fs::permissions(Path("mine"), fs::perms::owner_all);
+  EXPECT_THAT(said, testing::ElementsAre(HasSubstr("cannot open " + Path("mine/config.json")),
+                                         HasSubstr("cannot read " + Path("mine"))));
+}
+
+TEST_F(FolderTest, ANameAloneIsAFolderHere) {
+  const fs::path before = fs::current_path();
+  fs::current_path(root_);
+  const auto state = WritePlantedFolder(Files("one"), "model", false);
+  fs::current_path(before);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(*ReadFile(Path("model/config.json")), "one");
+}
+
+TEST_F(FolderTest, TheProgramSaysWhatItDid) {
+  const auto run = [&](const std::string& variant, const std::string& folder) {
+    const int status =
+        system(absl::StrCat("'", BuildPath("server/planted/steer-planted"), "' --variant ", variant,
+                            " --seed 7 --out '", Path(folder), "' >'", Path("said"), "' 2>&1")
+                   .c_str());
+    return absl::StrCat(WEXITSTATUS(status), " ", *ReadFile(Path("said")));
+  };
+  EXPECT_EQ(run("weak", "new"),
+            absl::StrCat("0 ", Path("new"), ": planted model \"weak\", seed 7, written\n"));
+  EXPECT_EQ(run("weak", "new"),
+            absl::StrCat("0 ", Path("new"), ": planted model \"weak\", seed 7, unchanged\n"));
+  EXPECT_THAT(run("strong", "other"),
+              testing::AllOf(testing::StartsWith("1 steer-planted: "), HasSubstr("\"strong\"")));
+  EXPECT_THAT(run("weak", "said"),
+              testing::AllOf(testing::StartsWith("1 steer-planted: "), HasSubstr("not a folder")));
 }
 
 TEST_F(FolderTest, AFileInTheWayIsNamed) {

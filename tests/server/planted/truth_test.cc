@@ -61,6 +61,19 @@ TEST(TruthTest, CosineFormulaAgreesWithSimulatedSplits) {
   }
 }
 
+TEST(TruthTest, PoolsThatDoNotDifferHaveNoDirection) {
+  const PlantedSpec spec = *FindPlantedSpec("default");
+  const Vocabulary vocabulary = MakeVocabulary();
+  const Lexicon lexicon = MakeLexicon(vocabulary, spec, 1);
+  PromptPools pools = *MakePrompts(lexicon, spec, 1);
+  for (auto* pool : {&pools.harmful, &pools.harmless}) {
+    for (PlantedPrompt& prompt : *pool) prompt.features = {};
+  }
+  const LayerTruth truth = LayerTruthOf(pools, 1);
+  EXPECT_EQ(truth.norm, 0);
+  EXPECT_EQ(ExpectedCosine(truth, kTrain), 0);
+}
+
 TEST(TruthTest, CosineGrowsWithTheFit) {
   const PlantedSpec spec = *FindPlantedSpec("default");
   const Vocabulary vocabulary = MakeVocabulary();
