@@ -23,8 +23,7 @@ DirectionStore::Lease& DirectionStore::Lease::operator=(Lease&& other) noexcept 
 DirectionStore::Lease::~Lease() {
   if (store_ == nullptr) return;
   absl::MutexLock lock(&store_->mutex_);
-  const auto it = store_->entries_.find(set_id_);
-  if (it != store_->entries_.end()) --it->second->leases;
+  --store_->entries_.at(set_id_)->leases;  // Delete leaves what is leased
 }
 
 absl::StatusOr<DirectionStore::Lease> DirectionStore::Acquire(const std::string& set_id) {

@@ -34,6 +34,7 @@ const Change kNumbersAndSwitches[] = {
     {"llama", "attention_bias", "yes"},
     {"llama", "pretraining_tp", 2},
     {"llama", "rms_norm_eps", 0},
+    {"llama", "rms_norm_eps", 1.0},
     {"llama", "rms_norm_eps", "1e-5"},
     {"llama", "num_key_value_heads", 4},
     {"llama", "head_dim", 7},
@@ -57,6 +58,9 @@ const Change kRotary[] = {
     {"llama",
      "rope_parameters.partial_rotary_factor",
      {{"rope_type", "default"}, {"partial_rotary_factor", 0.5}}},
+    {"llama",
+     "rope_parameters.partial_rotary_factor",
+     {{"rope_type", "default"}, {"partial_rotary_factor", "half"}}},
     {"llama", "rope_parameters.factor", {{"rope_type", "linear"}}},
     {"llama", "rope_parameters.full_attention", {{"full_attention", RopeOf("linear")}}},
     {"llama", "rope_parameters", 3},
@@ -154,6 +158,34 @@ TEST_F(ConfigRefusalTest, LayersSlideWithoutAWindow) {
               testing::HasSubstr("although sliding_window is null"));
 }
 TEST_F(ConfigRefusalTest, Foreign) { ExpectRefused(kForeign); }
+
+TEST_F(ConfigRefusalTest, LongValuesAndLongListsAreCut) {
+  const Json config = ReadJsonFile(TinyCheckpoint("llama") + "/config.json").value();
+  Json one = config, many = config;
+  one["never_seen"] = std::string(100, 'x');
+  EXPECT_THAT(std::string(ParseModelConfig(one).status().message()),
+              testing::HasSubstr("\"never_seen\" = \"" + std::string(76, 'x') + "...: is not"));
+  for (int i = 100; i < 200; ++i) many[absl::StrCat("never_seen_", i)] = i;
+  EXPECT_THAT(std::string(ParseModelConfig(many).status().message()),
+              testing::AllOf(testing::HasSubstr("never_seen_100"),
+                             testing::Not(testing::HasSubstr("never_seen_199")),
+                             testing::EndsWith(" more")));
+  one["never_seen"] = nullptr;  // as good as absent
+  EXPECT_TRUE(ParseModelConfig(one).ok());
+}
+
+TEST_F(ConfigRefusalTest, HeadsMustDivideTheStreamWithoutAHeadDim) {
+  Json config = ReadJsonFile(TinyCheckpoint("llama") + "/config.json").value();
+  config.erase("head_dim");
+  config["num_attention_heads"] = config["num_key_value_heads"] = 5;
+  EXPECT_THAT(std::string(ParseModelConfig(config).status().message()),
+              testing::HasSubstr("must divide hidden_size 48 where no head_dim is given"));
+  config = ReadJsonFile(TinyCheckpoint("gemma3") + "/config.json").value();
+  config.erase("head_dim");
+  config["num_attention_heads"] = config["num_key_value_heads"] = 5;
+  ASSERT_TRUE(ParseModelConfig(config).ok()) << ParseModelConfig(config).status();
+  EXPECT_EQ(ParseModelConfig(config)->head_dim, 256);  // Gemma's default, whatever the stream
+}
 
 // The default of head_dim has bounds of its own.
 TEST_F(ConfigRefusalTest, HeadsThatAreTooWideWithoutAHeadDim) {

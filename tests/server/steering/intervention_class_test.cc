@@ -28,6 +28,8 @@ TEST(InterventionClass, OfSpecifications) {
             (InterventionClass{ArmKind::kAdd, DirectionKind::kControl}));
   EXPECT_EQ(ClassOf({{Op(OpKind::kSetProjection, {false})}}),
             (InterventionClass{ArmKind::kSetProjection, DirectionKind::kFitted}));
+  EXPECT_NE(ClassOf({{Op(OpKind::kAdd, {true})}}), ClassOf({{Op(OpKind::kAblate, {true})}}));
+  EXPECT_NE(ClassOf({{Op(OpKind::kAdd, {true})}}), ClassOf({{Op(OpKind::kAdd, {false})}}));
   EXPECT_EQ(ClassOf({{Op(OpKind::kAblate, {false, true})}}),
             (InterventionClass{ArmKind::kAblate, DirectionKind::kMixed}));
   EXPECT_EQ(ClassOf({{Op(OpKind::kAblate, {true}), Op(OpKind::kAdd, {true})}}),

@@ -193,8 +193,9 @@ TEST_F(CheckpointTest, IndexAndShardsMustAgree) {
             HasSubstr("\"d\" is not in s2.safetensors")));
   WriteSharded(R"({"a":"s3.safetensors"})");
   EXPECT_THAT(Refusal(absl::StatusCode::kNotFound), HasSubstr("lacks 1 of the 1 shards"));
-  for (const char* name :
-       {"../s1.safetensors", "/etc/s.safetensors", "sub/s.safetensors", "", "s1.bin", "."}) {
+  const std::string long_name = std::string(250, 'x') + ".safetensors";
+  for (const char* name : {"../s1.safetensors", "/etc/s.safetensors", "sub/s.safetensors", "",
+                           "s1.bin", ".", R"(s1\u0000.safetensors)", long_name.c_str()}) {
     WriteSharded(absl::StrCat("{\"a\":\"", name, "\"}"));
     EXPECT_THAT(Refusal(), HasSubstr("is not a plain .safetensors file name")) << name;
   }

@@ -163,7 +163,9 @@ TEST_F(ModelLocationTest, NamesAndRevisionsThatCouldLeaveTheCacheAreNone) {
                                       HasSubstr("ORG/NAME"), Not(HasSubstr("hf download"))));
   }
   EXPECT_THAT(Refusal("~/models/tiny"), HasSubstr("the shell did not replace the ~"));
-  for (const char* revision : {"..", "../../x", "/etc", "a//b", ".hidden", "a/../b", "x y", "a/"}) {
+  const std::string long_revision(201, 'x');
+  for (const char* revision :
+       {long_revision.c_str(), "..", "../../x", "/etc", "a//b", ".hidden", "a/../b", "x y", "a/"}) {
     EXPECT_THAT(Refusal("Org/Tiny-1.5B", revision), HasSubstr("is neither a branch")) << revision;
   }
   for (const char* revision : {"v1.0+cpu", "refs/pr/9"}) {
@@ -188,6 +190,8 @@ TEST_F(ModelLocationTest, FilesAreToldFromFolders) {
               HasSubstr("is a file; --model takes the folder that holds it"));
   EXPECT_THAT(Refusal(At("tiny.gguf")), HasSubstr("is a GGUF file"));
   EXPECT_THAT(Refusal(""), HasSubstr("--model is empty"));
+  const std::string endless(5000, 'x');  // longer than any path
+  EXPECT_THAT(Refusal(endless), HasSubstr("cannot look at " + endless));
 }
 
 TEST_F(ModelLocationTest, LinksMustStayInside) {
@@ -224,6 +228,9 @@ TEST_F(ModelLocationTest, LinksMustStayInside) {
   EXPECT_EQ(Locate(At("alias"))->name, "alias");
   Link("plain/config.json", "../outside/model.safetensors");
   EXPECT_THAT(Refusal(At("plain")), HasSubstr("outside of " + At("plain")));
+  std::filesystem::remove(At("plain/config.json"));
+  Link("plain/chat_template.jinja", "../outside/model.safetensors");
+  EXPECT_THAT(Refusal(At("plain")), HasSubstr("plain/chat_template.jinja is a link"));
 }
 
 TEST_F(ModelLocationTest, WhatIsNoFolderHasNoLinks) {
