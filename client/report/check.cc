@@ -1,6 +1,7 @@
 #include "client/report/check.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "client/report/table.h"
 #include "common/shell_quote.h"
@@ -8,17 +9,9 @@
 namespace steer {
 
 absl::string_view CheckStateName(CheckState state) {
-  switch (state) {
-    case CheckState::kOk:
-      return "ok";
-    case CheckState::kDiffers:
-      return "differs";
-    case CheckState::kMissing:
-      return "missing";
-    case CheckState::kNotChecked:
-      return "not checked";
-  }
-  return "";
+  constexpr const char* kNames[] = {"ok", "differs", "missing", "not checked"};
+  static_assert(std::size(kNames) == static_cast<size_t>(CheckState::kNotChecked) + 1);
+  return kNames[static_cast<size_t>(state)];
 }
 
 CheckWeight WorstOf(const std::vector<CheckResult>& checks) {

@@ -17,8 +17,13 @@
 namespace steer {
 namespace {
 
+struct ReadCell {
+  const Json* payload = nullptr;
+  CellRecord record;
+};
+
 struct Cells {
-  std::map<std::string, const Record*> records;  // by key
+  std::map<std::string, ReadCell> by_key;
   std::set<std::string> fingerprints;
 };
 
@@ -26,18 +31,16 @@ absl::StatusOr<Cells> CellsOf(const ResultLog& log) {
   Cells cells;
   for (const Record& record : log.records()) {
     if (KindOf(record) != "cell") continue;
-    STEER_ASSIGN_OR_RETURN(const CellRecord cell, ParseCell(record));
-    cells.records[record.key] = &record;
+    STEER_ASSIGN_OR_RETURN(CellRecord cell, ParseCell(record));
     cells.fingerprints.insert(cell.numeric_fingerprint);
+    cells.by_key[record.key] = {&record.payload, std::move(cell)};
   }
   return cells;
 }
 
-absl::StatusOr<CellDifference> Differ(const Record& our_record, const Record& their_record) {
-  STEER_ASSIGN_OR_RETURN(const CellRecord ours, ParseCell(our_record));
-  STEER_ASSIGN_OR_RETURN(const CellRecord theirs, ParseCell(their_record));
+CellDifference Differ(const std::string& key, const CellRecord& ours, const CellRecord& theirs) {
   CellDifference difference;
-  difference.key = our_record.key;
+  difference.key = key;
   difference.ours = ours.count();
   difference.theirs = theirs.count();
   difference.fingerprint = ours.numeric_fingerprint != theirs.numeric_fingerprint;
@@ -101,19 +104,18 @@ absl::StatusOr<RunComparison> CompareRuns(const CheckedRun& ours, const CheckedR
   STEER_ASSIGN_OR_RETURN(const Cells b, CellsOf(*theirs.log));
   result.our_fingerprints.assign(a.fingerprints.begin(), a.fingerprints.end());
   result.their_fingerprints.assign(b.fingerprints.begin(), b.fingerprints.end());
-  for (const auto& [key, record] : a.records) {
-    const auto other = b.records.find(key);
-    if (other == b.records.end()) {
+  for (const auto& [key, cell] : a.by_key) {
+    const auto other = b.by_key.find(key);
+    if (other == b.by_key.end()) {
       result.only_ours.push_back(key);
       continue;
     }
     ++result.cells;
-    if (record->payload == other->second->payload) continue;
-    STEER_ASSIGN_OR_RETURN(CellDifference difference, Differ(*record, *other->second));
-    result.differing.push_back(std::move(difference));
+    if (*cell.payload == *other->second.payload) continue;
+    result.differing.push_back(Differ(key, cell.record, other->second.record));
   }
-  for (const auto& [key, record] : b.records) {
-    if (a.records.count(key) == 0) result.only_theirs.push_back(key);
+  for (const auto& [key, cell] : b.by_key) {
+    if (a.by_key.count(key) == 0) result.only_theirs.push_back(key);
   }
   return result;
 }

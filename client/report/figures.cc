@@ -103,31 +103,26 @@ std::string SwingPanel(const Lock& lock, const Summary& summary) {
   std::string data, plots;
   for (size_t s = 0; s < summary.seeds.size(); ++s) {
     const SeedSummary& seed = summary.seeds[s];
-    if (!seed.selection) continue;
+    if (!seed.selection || !seed.selection->chosen) continue;  // no layer has a swing
     std::string points, chosen;
     for (const LayerSwing& swing : seed.selection->swings) {
       if (!swing.usable) continue;
       absl::StrAppendFormat(&points, "%d %.6f\n", swing.layer, swing.swing());
-      if (seed.selection->chosen && swing.layer == seed.selection->layer) {
+      if (swing.layer == seed.selection->layer) {
         absl::StrAppendFormat(&chosen, "%d %.6f\n", swing.layer, swing.swing());
       }
     }
-    if (points.empty()) continue;
     const char* colour = kLines[s % kLines.size()];
     absl::StrAppend(&data, "$swing", s, " << EOD\n", points, "EOD\n$chosen", s, " << EOD\n", chosen,
                     "EOD\n");
     absl::StrAppendFormat(&plots,
                           "%s$swing%d using 1:2 with linespoints linewidth 2 pointtype %d "
                           "pointsize 0.7 linecolor rgb '%s' "
-                          "title 'seed %d, layer %d'",
+                          "title 'seed %d, layer %d'"
+                          ", $chosen%d using 1:2 with points pointtype 6 pointsize 2.2 linewidth "
+                          "2 linecolor rgb '%s' notitle",
                           plots.empty() ? "" : ", ", s, 4 + 2 * (s % 5), colour, seed.seed,
-                          seed.selection->layer);
-    if (!chosen.empty()) {
-      absl::StrAppendFormat(&plots,
-                            ", $chosen%d using 1:2 with points pointtype 6 pointsize 2.2 linewidth "
-                            "2 linecolor rgb '%s' notitle",
-                            s, colour);
-    }
+                          seed.selection->layer, s, colour);
   }
   return absl::StrCat(
       data,

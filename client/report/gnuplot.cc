@@ -25,12 +25,12 @@ absl::Status Failed(absl::StatusCode code, absl::string_view what) {
   return MakeError(code, kFigureReason, absl::StrCat("cannot draw the figure: ", what));
 }
 
-// An anonymous file that holds `bytes`, rewound.
+// An anonymous file that holds `bytes`, at its beginning.
 absl::StatusOr<int> MemoryFile(absl::string_view bytes) {
   int fd = memfd_create("steer", MFD_CLOEXEC);
   if (fd < 0) return Failed(absl::StatusCode::kInternal, strerror(errno));
-  if (write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
-      lseek(fd, 0, SEEK_SET) != 0) {
+  // pwrite leaves the file at its beginning, for whoever reads it as a standard input.
+  if (pwrite(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
     close(fd);
     return Failed(absl::StatusCode::kInternal, "no memory for the script");
   }
@@ -45,11 +45,9 @@ bool ReadAll(int fd, std::chrono::steady_clock::time_point deadline, std::string
         deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
     pollfd entry = {fd, POLLIN, 0};
-    int ready = poll(&entry, 1, static_cast<int>(left.count()));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return false;
-    ssize_t n = read(fd, buffer, sizeof(buffer));
-    if (n < 0 && errno == EINTR) continue;
+    // Out of time, or a signal: the deadline above tells them apart.
+    if (poll(&entry, 1, static_cast<int>(left.count())) <= 0) continue;
+    ssize_t n = read(fd, buffer, sizeof(buffer));  // of what is there: it does not wait
     if (n <= 0) return n == 0;
     out->append(buffer, static_cast<size_t>(n));
   }
@@ -103,7 +101,8 @@ absl::StatusOr<std::string> RunGnuplot(absl::string_view script, absl::Duration 
   ssize_t n = pread(errors, words, sizeof(words), 0);
   return Failed(
       absl::StatusCode::kInternal,
-      absl::StrCat("gnuplot: ", absl::string_view(words, n > 0 ? static_cast<size_t>(n) : 0)));
+      absl::StrCat("gnuplot: ", n > 0 ? absl::string_view(words, static_cast<size_t>(n))
+                                      : absl::string_view("it drew nothing and does not say why")));
 }
 
 }  // namespace steer

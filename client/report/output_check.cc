@@ -72,9 +72,9 @@ class OutputChecker {
     STEER_ASSIGN_OR_RETURN(Outputs outputs, MakeOutputs(lock_, log, keep));
     figures_ = outputs.figures;
     result_.summary = std::move(outputs.summary);
-    result_.summary_bytes = made_[OutputFile::kSummary];
-    CheckText("summary.json", paths_.summary, made_[OutputFile::kSummary]);
-    CheckText("verdict.json", paths_.verdict, made_[OutputFile::kVerdict]);
+    result_.summary_bytes = Made(OutputFile::kSummary);
+    CheckText("summary.json", paths_.summary, Made(OutputFile::kSummary));
+    CheckText("verdict.json", paths_.verdict, Made(OutputFile::kVerdict));
     CheckSvg();
     CheckPng();
     CheckReport();
@@ -111,17 +111,15 @@ class OutputChecker {
   }
 
   // Why figures that are there cannot be compared; empty if they can.
-  std::string NoComparison() const {
+  std::string NoComparison() {
     if (!figures_.ok()) return std::string(figures_.message());
     if (drawn_by_.empty()) return "";
     const std::string here = SvgProducer(Made(OutputFile::kFigureSvg));
     return drawn_by_ == here ? "" : absl::StrCat("drawn by ", drawn_by_, ", here is ", here);
   }
 
-  std::string Made(OutputFile file) const {
-    const auto made = made_.find(file);
-    return made == made_.end() ? std::string() : made->second;
-  }
+  // Empty where it could not be drawn.
+  const std::string& Made(OutputFile file) { return made_[file]; }
 
   void CheckSvg() {
     const auto held = Read("figure.svg", paths_.figure_svg, CheckWeight::kFigure);

@@ -1,5 +1,6 @@
 #include "client/report/outputs.h"
 
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -34,7 +35,8 @@ absl::StatusOr<Outputs> MakeOutputs(const Lock& lock, const ResultLog& log,
   STEER_ASSIGN_OR_RETURN(outputs.summary, BuildSummary(lock, log));
   STEER_ASSIGN_OR_RETURN(std::string summary, PrettyJson(SummaryJson(lock, outputs.summary)));
   STEER_RETURN_IF_ERROR(sink(OutputFile::kSummary, summary));
-  STEER_ASSIGN_OR_RETURN(std::string verdict, PrettyJson(VerdictJson(lock, outputs.summary)));
+  // All that stands in it stands in the summary too, which JSON can carry.
+  const std::string verdict = VerdictJson(lock, outputs.summary).dump(2) + "\n";
   STEER_RETURN_IF_ERROR(sink(OutputFile::kVerdict, verdict));
 
   auto draw = [&](const std::string& script) {
@@ -55,19 +57,19 @@ absl::StatusOr<Outputs> MakeOutputs(const Lock& lock, const ResultLog& log,
 absl::StatusOr<Outputs> WriteOutputs(const Lock& lock, const ResultLog& log,
                                      const RunPaths& paths) {
   return MakeOutputs(lock, log, [&paths](OutputFile file, absl::string_view bytes) {
-    switch (file) {
-      case OutputFile::kSummary:
-        return Write(paths.summary, bytes, "run.summary");
-      case OutputFile::kVerdict:
-        return Write(paths.verdict, bytes, "run.verdict");
-      case OutputFile::kFigureSvg:
-        return Write(paths.figure_svg, bytes, "run.figure_svg");
-      case OutputFile::kFigurePng:
-        return Write(paths.figure_png, bytes, "run.figure_png");
-      case OutputFile::kReport:
-        return Write(paths.report, bytes, "run.report");
-    }
-    return absl::InternalError("no such output");
+    struct Target {
+      const std::string& path;
+      const char* failpoint;
+    };
+    // In the order of OutputFile.
+    const Target targets[] = {{paths.summary, "run.summary"},
+                              {paths.verdict, "run.verdict"},
+                              {paths.figure_svg, "run.figure_svg"},
+                              {paths.figure_png, "run.figure_png"},
+                              {paths.report, "run.report"}};
+    static_assert(std::size(targets) == static_cast<size_t>(OutputFile::kReport) + 1);
+    const Target& target = targets[static_cast<size_t>(file)];
+    return Write(target.path, bytes, target.failpoint);
   });
 }
 

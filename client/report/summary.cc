@@ -121,8 +121,8 @@ class Builder {
       if (arm.edit == EditKind::kNone) {
         baselines[arm.prompts] = cell;
       } else if (baseline != baselines.end()) {
-        STEER_ASSIGN_OR_RETURN(PairedCounts pairs,
-                               CountPairs(Refusals(baseline->second), Refusals(cell)));
+        // Both have a row for each prompt of one split.
+        const PairedCounts pairs = *CountPairs(Refusals(baseline->second), Refusals(cell));
         summary.paired_p = McNemarExact(pairs.only_first, pairs.only_second);
       }
       out->push_back(std::move(summary));
@@ -140,16 +140,12 @@ class Builder {
       if (arm.arm.control_draw && *arm.arm.control_draw != 0) continue;  // the rule reads draw 0
       bool control = arm.arm.control_draw.has_value();
       bool harmful = arm.arm.prompts == PromptClass::kHarmful;
-      switch (arm.arm.edit) {
-        case EditKind::kNone:
-          (harmful ? cells.baseline_harmful : cells.baseline_harmless) = arm.refusals;
-          break;
-        case EditKind::kAblate:
-          (control ? cells.ablate_control : cells.ablate) = arm.refusals;
-          break;
-        case EditKind::kAdd:
-          (control ? cells.add_control : cells.add) = arm.refusals;
-          break;
+      if (arm.arm.edit == EditKind::kNone) {
+        (harmful ? cells.baseline_harmful : cells.baseline_harmless) = arm.refusals;
+      } else if (arm.arm.edit == EditKind::kAblate) {
+        (control ? cells.ablate_control : cells.ablate) = arm.refusals;
+      } else {
+        (control ? cells.add_control : cells.add) = arm.refusals;
       }
     }
     return cells;

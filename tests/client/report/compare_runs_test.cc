@@ -82,6 +82,86 @@ TEST_F(CompareTest, RunsOfAnotherLockAreNotCompared) {
   EXPECT_EQ(ReasonOf(CompareRuns(ours, theirs).status()), "FOLDER_OF_ANOTHER_LOCK");
 }
 
+TEST_F(CompareTest, ARunThatIsTooDamagedIsNamed) {
+  CheckedRun ours = CheckIt(), theirs = CheckIt();
+  theirs.summary.reset();
+  absl::Status status = CompareRuns(ours, theirs).status();
+  EXPECT_EQ(ReasonOf(status), "LOG_DAMAGED");
+  EXPECT_EQ(status.message(), "the other run is too damaged to be compared");
+  status = CompareRuns(theirs, ours).status();
+  EXPECT_EQ(status.message(), "this run is too damaged to be compared");
+  // A cell that the lock does not ask for, so that the summary does not read it.
+  const Json record = {{"key", "seed-1/test/other"},
+                       {"schema", kRecordSchema},
+                       {"observed", Json::object()},
+                       {"payload", {{"kind", "cell"}, {"plan_digest", lock_->digest}}}};
+  WriteAll(In("cells.jsonl"), absl::StrCat(whole_.at("cells.jsonl"), Reseal(record.dump()), "\n"));
+  theirs = CheckIt();
+  ASSERT_TRUE(theirs.summary);
+  EXPECT_EQ(CompareRuns(ours, theirs).status().code(), absl::StatusCode::kDataLoss);
+  status = CompareRuns(theirs, ours).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(absl::StrContains(status.message(), "seed-1/test/other")) << status;
+}
+
+TEST_F(CompareTest, CellsThatOneLacksAreCountedAndNothingIsDecided) {
+  const CheckedRun whole = CheckIt();
+  const std::string bytes = whole_.at("cells.jsonl");
+  WriteAll(In("cells.jsonl"),
+           bytes.substr(0, bytes.rfind('\n', bytes.find("\"key\":\"seed-1/test/")) + 1));
+  const CheckedRun part = CheckIt();
+  const auto ours = CompareRuns(whole, part), theirs = CompareRuns(part, whole);
+  ASSERT_TRUE(ours.ok() && theirs.ok()) << ours.status() << theirs.status();
+  EXPECT_EQ(ours->only_ours.size(), 6u);
+  EXPECT_EQ(theirs->only_theirs, ours->only_ours);
+  EXPECT_FALSE(ours->complete || theirs->complete);
+  EXPECT_TRUE(absl::StartsWith(ComparisonLines(*ours),
+                               "not decided: a run has not come to its end\n"
+                               "verdict: "));
+  EXPECT_TRUE(absl::StrContains(ComparisonLines(*ours), ", 6 only here\n"));
+  EXPECT_TRUE(absl::StrContains(ComparisonLines(*theirs), ", 6 only there\n"));
+  const auto equal = CompareRuns(part, part);
+  ASSERT_TRUE(equal.ok()) << equal.status();
+  EXPECT_EQ(ComparisonJson(*equal)["conclusion"],
+            "not decided: equal as far as both are measured, but a run has not come to its end");
+}
+
+TEST_F(CompareTest, WhatDiffersInACellIsSaid) {
+  const CheckedRun whole = CheckIt();
+  const std::string cell = "seed-0/test/ablate/harmful";
+  const auto compare = [&](const std::function<void(Json*)>& change) {
+    ChangeRecord(cell, change);
+    return *CompareRuns(whole, CheckIt());
+  };
+  RunComparison found = compare([](Json* json) { (*json)["payload"]["layer"] = 1; });
+  ASSERT_EQ(found.differing.size(), 1u);
+  EXPECT_TRUE(found.differing[0].direction && found.differing[0].same_rows);
+  EXPECT_TRUE(absl::StrContains(ComparisonLines(found), "  another\n")) << ComparisonLines(found);
+
+  found = compare(
+      [](Json* json) { (*json)["payload"]["rows"]["token_digests"][0] = std::string(64, '0'); });
+  EXPECT_TRUE(found.same_bytes && found.complete);
+  EXPECT_FALSE(found.reproduced());
+  ASSERT_EQ(found.differing.size(), 1u);
+  EXPECT_EQ(found.differing[0].rows_tokens, 1);
+  const std::string lines = ComparisonLines(found);
+  EXPECT_TRUE(absl::StartsWith(lines,
+                               "not byte for byte: every row has the same outcome, and the verdict "
+                               "is the same\n"))
+      << lines;
+  EXPECT_FALSE(absl::StrContains(lines, "more; --json has all")) << lines;
+
+  found = compare([](Json* json) {
+    Json& refused = (*json)["payload"]["rows"]["refused"];
+    refused = std::string(refused.get<std::string>().size(), 'R');
+  });
+  EXPECT_TRUE(absl::StartsWith(ComparisonLines(found),
+                               "not byte for byte: outcomes differ, and the verdict is another "
+                               "one\nverdict: SINGLE-DIRECTION-REPRODUCES here, SEEDS-DISAGREE "
+                               "there\n"))
+      << ComparisonLines(found);
+}
+
 class Commands : public RunFolderFixture {
  protected:
   std::vector<ShellCommand> Make(const std::set<std::string>& fingerprints,
@@ -122,6 +202,24 @@ TEST_F(Commands, WhatTheFolderCannotKnowIsAskedFor) {
   EXPECT_EQ(Make({service_.behaviour.numeric_fingerprint}, known)[2].command,
             "steerctl run '/runs/a b/lock.json' --data-root '/d$x' --output /runs/new --server "
             "a:1,b:2");
+}
+
+TEST_F(Commands, FactsThatAreNoNumbersOrDevicesGiveNoFlags) {
+  const std::string here = service_.behaviour.numeric_fingerprint;
+  ServerProvenance server;
+  server.numeric_fingerprint = here;
+  server.proven = true;
+  const auto flags = [&](const std::string& device, const std::string& threads) {
+    server.device = device;
+    server.numeric_facts = {{"threads", threads}, {"decode_rows", "8"}};
+    RunProvenance provenance;
+    provenance.servers = {server};
+    const std::string command = ReproduceCommands(*lock_, provenance, {here}, kInputs)[0].command;
+    return command.substr(command.find(" --dtype"));
+  };
+  EXPECT_EQ(flags("cuda", "4"), " --dtype float32 --device cuda --threads 4 --decode-rows 8");
+  EXPECT_EQ(flags("cpu", "0"), " --dtype float32 --device cpu --decode-rows 8");
+  EXPECT_EQ(flags("; touch pwned", "$(pwned)"), " --dtype float32 --decode-rows 8");
 }
 
 // A lock of somebody else may hold any name; comments end with the line that they begin in.

@@ -1,9 +1,9 @@
 #include <filesystem>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "client/report/figures.h"
-#include "client/report/gnuplot.h"
 #include "client/report/html.h"
 #include "client/report/outputs.h"
 #include "client/report/table.h"
@@ -42,7 +42,7 @@ class Report : public ::testing::Test {
     log_ = *ResultLog::Open(folder_ / "cells.jsonl");
   }
 
-  void AddFit() {
+  void AddFit(const std::set<int>& usable = {1, 2}, const std::vector<int>& positions = {-1}) {
     FitRecord fit;
     fit.plan_digest = lock_.digest;
     fit.seed = 4;
@@ -50,8 +50,12 @@ class Report : public ::testing::Test {
     fit.content_digest = std::string(64, 'f');
     fit.numeric_fingerprint = std::string(64, 'b');
     fit.layers = 3;
-    for (int l = 0; l < 3; ++l)
-      fit.reports.push_back({-1, l, l > 0, 2.0, 1.5 + l, 0.9, 0.2, 10, 0.8, std::string(64, '3')});
+    for (int position : positions) {
+      for (int l = 0; l < 3; ++l) {
+        fit.reports.push_back({position, l, usable.count(l) > 0, 2.0 - position, 1.5 + l, 0.9, 0.2,
+                               10, 0.8, std::string(64, '3')});
+      }
+    }
     ASSERT_TRUE(log_->Append(ToRecord(fit, Json::object())).ok());
   }
 
@@ -71,14 +75,18 @@ class Report : public ::testing::Test {
   // Selection: layer 1 swings by 1 (both of two harmful refused, none when ablated; none added),
   // layer 2 by 2.
   void AddSelection() {
-    for (const ArmSpec& arm : SelectionArms({1, 2})) {
+    AddSelectionCells({1, 2});
+    SelectionRecord selection{lock_.digest, 4, true, 2, {2}};
+    ASSERT_TRUE(log_->Append(ToRecord(selection)).ok());
+  }
+
+  void AddSelectionCells(const std::vector<int>& layers) {
+    for (const ArmSpec& arm : SelectionArms(layers)) {
       int refused = arm.edit == EditKind::kNone     ? (arm.prompts == PromptClass::kHarmful ? 2 : 0)
                     : arm.edit == EditKind::kAblate ? 0
                                                     : (arm.layer == 2 ? 2 : 0);
       AddCell(Stage::kSelection, arm, 2, refused, arm.layer);
     }
-    SelectionRecord selection{lock_.digest, 4, true, 2, {2}};
-    ASSERT_TRUE(log_->Append(ToRecord(selection)).ok());
   }
 
   void AddTest() {
@@ -196,12 +204,95 @@ TEST_F(Report, ASupersededFailureLeavesNoTrace) {
   EXPECT_TRUE(BuildSummary(lock_, *log_)->seeds[0].failures.empty());
 }
 
-TEST(Gnuplot, QuotesAndReportsFailure) {
-  EXPECT_EQ(GnuplotQuote("it's\n"), "'it''s '");
-  absl::StatusOr<std::string> bad = RunGnuplot("set terminal svg\nplot this is wrong\n");
-  EXPECT_EQ(ReasonOf(bad.status()), "FIGURE");
-  absl::StatusOr<std::string> slow = RunGnuplot("pause 30\n", absl::Milliseconds(300));
-  EXPECT_EQ(ReasonOf(slow.status()), "FIGURE");
+TEST_F(Report, AFailureThatHasNoReasonIsSaidByItsCode) {
+  FailureRecord failure{lock_.digest, "seed-4/fit/bbbbbbbbbbbb", 1, "UNKNOWN", "", ""};
+  ASSERT_TRUE(log_->Append(ToRecord(failure, Json::object())).ok());
+  const std::string table = RenderTable(lock_, *BuildSummary(lock_, *log_));
+  EXPECT_TRUE(absl::StrContains(table, "failed: seed-4/fit/bbbbbbbbbbbb: UNKNOWN\n")) << table;
+}
+
+TEST_F(Report, AnUnusableLayerIsListedWithoutASwing) {
+  AddFit({1});
+  AddSelectionCells({1});
+  ASSERT_TRUE(log_->Append(ToRecord(SelectionRecord{lock_.digest, 4, true, 1, {1}})).ok());
+  const auto summary = BuildSummary(lock_, *log_);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  const Json swings = SummaryJson(lock_, *summary)["seeds"][0]["selection"]["swings"];
+  EXPECT_EQ(swings[0]["swing"], 1.0);
+  EXPECT_EQ(swings[1], (Json{{"layer", 2}, {"usable", false}}));
+  const std::string html = RenderHtml(lock_, *summary, "", "");
+  EXPECT_TRUE(absl::StrContains(html, "+1.0000 (chosen)")) << html;
+  const std::string figure = ExperimentFigure(lock_, *summary, ImageFormat::kSvg);
+  EXPECT_TRUE(absl::StrContains(figure, "$swing0 << EOD\n1 1.000000\nEOD\n")) << figure;
+}
+
+TEST_F(Report, WithoutAUsableLayerNothingIsChosenAndThatIsSaid) {
+  AddFit({});
+  AddSelectionCells({});
+  ASSERT_TRUE(log_->Append(ToRecord(SelectionRecord{lock_.digest, 4, false, -1, {}})).ok());
+  const auto outputs = WriteOutputs(lock_, *log_, RunPaths(folder_.path()));
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_TRUE(outputs->figures.ok()) << outputs->figures;
+  const Json summary = *ReadJsonFile(folder_ / "summary.json");
+  EXPECT_EQ(summary["seeds"][0]["selection"]["chosen"], false);
+  EXPECT_TRUE(summary["seeds"][0]["selection"]["layer"].is_null());
+  EXPECT_TRUE((*ReadJsonFile(folder_ / "verdict.json"))["seeds"][0]["layer"].is_null());
+  const std::string table = RenderTable(lock_, outputs->summary);
+  EXPECT_TRUE(absl::StrContains(table, "INCOMPLETE (no layer has a usable direction)")) << table;
+  EXPECT_FALSE(absl::StrContains(ReadAll(folder_ / "report.html"), "(chosen)"));
+}
+
+TEST_F(Report, SeparationIsShownAtThePositionOfTheChoice) {
+  AddFit({1, 2}, {-1, -2});
+  AddSelection();
+  const auto summary = BuildSummary(lock_, *log_);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  const std::string html = RenderHtml(lock_, *summary, "", "");
+  // Norms are 3 at position -1 and 4 at -2.
+  EXPECT_TRUE(absl::StrContains(html, "<td>yes</td><td>3</td>")) << html;
+  EXPECT_FALSE(absl::StrContains(html, "<td>yes</td><td>4</td>")) << html;
+  const LabelledFit fit = {"seed 4", &*summary->seeds[0].fit};
+  const std::string there = SeparationFigure({fit}, -2, ImageFormat::kSvg);
+  EXPECT_TRUE(absl::StrContains(there, "$fit0 << EOD\n1 2.5 4 0.9\n2 3.5 4 0.9\nEOD\n")) << there;
+  const std::string nowhere = SeparationFigure({fit}, -3, ImageFormat::kSvg);
+  EXPECT_FALSE(absl::StrContains(nowhere, "$fit0")) << nowhere;
+  EXPECT_TRUE(absl::StrContains(nowhere, "plot [][0:1] -1 notitle")) << nowhere;
+}
+
+TEST_F(Report, ATestSplitWithoutPromptsCannotBeDecided) {
+  for (ClassSplits* c : {&lock_.splits[0].harmful, &lock_.splits[0].harmless}) c->test.clear();
+  AddCell(Stage::kTest, lock_.arms[0], 0, 0, -1);
+  const absl::Status status = BuildSummary(lock_, *log_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+}
+
+TEST_F(Report, TextThatJsonCannotCarryIsRefused) {
+  lock_.plan.model_name = "\xff";
+  const absl::Status status = WriteOutputs(lock_, *log_, RunPaths(folder_.path())).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "summary.json"));
+}
+
+TEST_F(Report, TheFirstFileThatIsNotTakenEndsTheMaking) {
+  AddFit();
+  AddSelection();
+  for (OutputFile refused : {OutputFile::kSummary, OutputFile::kVerdict, OutputFile::kFigureSvg,
+                             OutputFile::kFigurePng, OutputFile::kReport}) {
+    std::vector<OutputFile> taken;
+    const auto outputs = MakeOutputs(lock_, *log_, [&](OutputFile file, absl::string_view) {
+      if (file == refused) return absl::ResourceExhaustedError("full");
+      taken.push_back(file);
+      return absl::OkStatus();
+    });
+    EXPECT_EQ(outputs.status(), absl::ResourceExhaustedError("full"));
+    EXPECT_EQ(taken.size(), static_cast<size_t>(refused)) << "in their order";
+  }
+}
+
+TEST(Table, AnArmIsTitledByItsEditLayerAndDraw) {
+  EXPECT_EQ(ArmTitle(SelectionArms({7})[0]), "baseline");
+  EXPECT_EQ(ArmTitle(SelectionArms({7})[2]), "ablate layer 7");
+  EXPECT_EQ(ArmTitle({"", PromptClass::kHarmless, EditKind::kAdd, -1, 3}), "add, control 3");
 }
 
 TEST(Table, AlignsByCharactersNotBytes) {
