@@ -69,7 +69,7 @@ class GatewayPusher::Impl {
         ++counts_.pushed;
         counts_.seconds.Observe(took);
         wait = options_.interval;
-      } else if (!abort_ || last) {
+      } else if (!abort_) {  // the last push is never aborted
         ++counts_.failed;
         counts_.seconds.Observe(took);
         counts_.last_error = std::string(status.message());

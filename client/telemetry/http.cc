@@ -51,8 +51,10 @@ std::string NoProxy() {
 }  // namespace
 
 absl::StatusOr<std::string> Fetch(const HttpRequest& request) {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);  // once, thread-safe
-  CURL* curl = initialised == CURLE_OK ? curl_easy_init() : nullptr;
+  // Once, thread-safe. Where it fails, curl_easy_init tries again and gives nothing.
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  static_cast<void>(initialised);
+  CURL* curl = curl_easy_init();
   if (curl == nullptr) return absl::UnavailableError("libcurl could not be initialised");
   absl::Cleanup closer = [curl] { curl_easy_cleanup(curl); };
   curl_slist* headers = nullptr;
@@ -92,7 +94,7 @@ absl::StatusOr<std::string> Fetch(const HttpRequest& request) {
   }
   long answer = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer);
-  if (answer >= 200 && answer < 300) return body;
+  if (answer < 300) return body;  // libcurl waits for a final one, 200 or more
   const std::string said = Said(body);
   return absl::UnavailableError(
       absl::StrCat("HTTP status ", answer, said.empty() ? "" : ": ", said));

@@ -52,6 +52,26 @@ TEST(MetricsText, HistogramsAreCumulativeAndCountAsManySeries) {
   ASSERT_EQ(text.Families().size(), 1u);
 }
 
+TEST(MetricsText, AHistogramThatAGatewayWouldRefuseIsLeftOut) {
+  MetricsText text;
+  text.Declare("steer_h_seconds", "histogram", "H.");
+  Histogram infinite({1}), plain({1});
+  infinite.Observe(1.0 / 0.0);
+  plain.Observe(0.5);
+  text.Add("steer_h_seconds", {}, infinite);
+  text.Add("steer_undeclared", {}, plain);
+  EXPECT_EQ(text.Render(), "");
+  EXPECT_EQ(text.series(), 0);
+}
+
+TEST(Histogram, WithoutBoundsHasOneBucket) {
+  Histogram histogram;
+  histogram.Observe(3);
+  histogram.Observe(4);
+  EXPECT_EQ(histogram.counts(), std::vector<int64_t>{2});
+  EXPECT_EQ(histogram.sum(), 7);
+}
+
 TEST(GroupUrl, EncodesWhatAPathCannotCarry) {
   EXPECT_EQ(GroupUrl({"http://g:9091/", "j", {{"a", "plain-1.2_x"}}}),
             "http://g:9091/metrics/job/j/a/plain-1.2_x");
@@ -116,6 +136,7 @@ TEST(Gateway, ASilentOneCostsATimeoutAndNoPublishWaits) {
   for (int i = 0; i < 1000; ++i) pusher->Publish("steer_x 1\n");
   EXPECT_LT(absl::Now() - start, absl::Seconds(1));
   absl::SleepFor(absl::Milliseconds(100));
+  pusher->Publish("steer_x 2\n");  // while the first is under way, which ends it
   start = absl::Now();
   pusher->Close();
   EXPECT_LT(absl::Now() - start, absl::Seconds(5));
