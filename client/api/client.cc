@@ -51,15 +51,12 @@ Attempt::Attempt(Client::Impl* client, absl::Duration deadline)
 
 absl::Status Attempt::Result(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  switch (watch_.cause()) {
-    case StreamWatch::Cause::kStopped:
-      return absl::CancelledError(kStopped);
-    case StreamWatch::Cause::kStalled:
-      client_->Abandon(connection_);
-      return absl::UnavailableError(absl::StrCat("the server said nothing for ",
-                                                 absl::FormatDuration(client_->options.stall)));
-    case StreamWatch::Cause::kNone:
-      break;
+  const StreamWatch::Cause cause = watch_.cause();
+  if (cause == StreamWatch::Cause::kStopped) return absl::CancelledError(kStopped);
+  if (cause == StreamWatch::Cause::kStalled) {
+    client_->Abandon(connection_);
+    return absl::UnavailableError(
+        absl::StrCat("the server said nothing for ", absl::FormatDuration(client_->options.stall)));
   }
   // Nobody here cancelled: a server that shuts down ends its calls so, and may come back.
   if (status.error_code() == grpc::StatusCode::CANCELLED) {
