@@ -45,12 +45,14 @@ class Source:
         return " ".join((self.text[first - 1][left - 1:right - 1] + (rest[:end] if rest.startswith("(") else "")).split())
 
     def branches(self):
-        """Every outcome of every condition, in the order of the source. Conditions that are constants have none."""
+        """Every outcome of every condition, in the order of the source. Conditions that are constants have none, and neither have those that the
+        compiler puts into a function that is `= default`: all stand in one place, and no count says how often one was false."""
         found = []
         for (site, inner), (true, false) in self.conditions.items():
             text = self.use(site) if inner else self.words(site)
-            constant = true == false == 0 and (re.fullmatch(r"true|false|0|1", text) or "if constexpr" in self.words((site[0], 1, site[0], 1000)))
-            if not constant:
+            line = self.words((site[0], 1, site[0], 1000))
+            constant = true == false == 0 and (re.fullmatch(r"true|false|0|1", text) or "if constexpr" in line)
+            if not constant and "= default" not in line:
                 found += [Branch(site[0], text, "true", true > 0), Branch(site[0], text, "false", false > 0)]
         return sorted(found)
 

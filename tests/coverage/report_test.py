@@ -46,6 +46,13 @@ class ReportTest(unittest.TestCase):
         # AtLeast<int> is only ever true, AtLeast<double> only false, in two programs.
         self.assertIn(" 100.0 %      2/2 ", self.report()[1])
 
+    def test_what_the_compiler_writes_has_no_conditions(self):
+        (self.settings / "x.h").write_text("bool operator==(const X&, const X&) = default;\nreturn a;\n")
+        source = measure.Source(self.settings, "x.h")
+        source.conditions[((1, 45, 1, 46), ())] = [7, 0]
+        source.conditions[((2, 8, 2, 9), ())] = [7, 0]
+        self.assertEqual([(b.line, b.outcome, b.seen) for b in source.branches()], [(2, "false", False), (2, "true", True)])
+
     def test_lines_are_those_of_llvm_cov(self):
         export = json.loads((SAMPLE / "export.json").read_text())
         sources = measure.read_export(export, SAMPLE)
