@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/errors.h"
-#include "common/status_macros.h"
 #include "server/cuda/plugin.h"
 
 // Declared here rather than through a torch header: any exported symbol of libtorch_cpu tells where
@@ -27,13 +26,11 @@ absl::Status Missing(const std::string& what) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "CUDA_UNAVAILABLE", what);
 }
 
-absl::StatusOr<std::string> TorchFolder() {
-  Dl_info info;
-  if (dladdr(reinterpret_cast<void*>(&at::get_num_threads), &info) == 0 ||
-      info.dli_fname == nullptr) {
-    return Missing("--device cuda: cannot tell where libtorch_cpu.so was loaded from");
-  }
-  return std::filesystem::path(info.dli_fname).parent_path().string();
+std::string TorchFolder() {
+  Dl_info info = {};
+  dladdr(reinterpret_cast<void*>(&at::get_num_threads), &info);  // a function of libtorch_cpu.so
+  const std::string library(absl::NullSafeStringView(info.dli_fname));
+  return std::filesystem::path(library).parent_path().string();
 }
 
 std::vector<std::string> PluginCandidates(const std::string& plugin) {
@@ -49,8 +46,12 @@ std::vector<std::string> PluginCandidates(const std::string& plugin) {
 }  // namespace
 
 absl::StatusOr<std::string> LoadCudaRuntime(const std::string& plugin) {
-  STEER_ASSIGN_OR_RETURN(std::string folder, TorchFolder());
-  std::string library = absl::StrCat(folder, "/libtorch_cuda.so");
+  return LoadCudaRuntime(plugin, TorchFolder());
+}
+
+absl::StatusOr<std::string> LoadCudaRuntime(const std::string& plugin,
+                                            const std::string& torch_folder) {
+  const std::string library = absl::StrCat(torch_folder, "/libtorch_cuda.so");
   // Never closed: libtorch registers operators from it.
   if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     return Missing(absl::StrCat("--device cuda: cannot load libtorch_cuda.so (", dlerror(),

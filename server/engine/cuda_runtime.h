@@ -17,6 +17,9 @@ namespace steer {
 // empty: looked for beside the program and in
 // ../lib.
 absl::StatusOr<std::string> LoadCudaRuntime(const std::string& plugin);
+// The same with the libtorch_cuda.so of another folder.
+absl::StatusOr<std::string> LoadCudaRuntime(const std::string& plugin,
+                                            const std::string& torch_folder);
 
 // Bytes of the device's memory once LoadCudaRuntime succeeded; 0 before, or if it does not tell.
 int64_t CudaDeviceMemory();

@@ -27,10 +27,11 @@ class EngineImpl : public Engine {
 
   ~EngineImpl() override {
     if (loop_ != nullptr) loop_->Stop();
-    if (thread_.joinable()) thread_.join();
+    thread_.join();
   }
 
-  // Loads on the engine thread, whose OpenMP team will do the work, and waits for it.
+  // Once, before all else. Loads on the engine thread, whose OpenMP team will do the work, and
+  // waits for it.
   absl::Status Start(EngineOptions options) {
     absl::Notification loaded;
     absl::Status status;

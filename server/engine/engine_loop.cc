@@ -38,12 +38,12 @@ EngineLoop::EngineLoop(Stepper* stepper, SchedulerShape shape, int64_t vocabular
 
 void EngineLoop::Stop() {
   absl::MutexLock lock(&mutex_);
-  stopping_ = true;
+  ended_ = Stopping();
 }
 
 absl::Status EngineLoop::Enqueue(std::shared_ptr<EngineCall> call) {
   absl::MutexLock lock(&mutex_);
-  if (stopping_) return health_.ok() ? Stopping() : health_;
+  if (!ended_.ok()) return ended_;
   incoming_.push_back(std::move(call));
   return absl::OkStatus();
 }
@@ -107,8 +107,7 @@ void EngineLoop::EndForGood() {
   observer_->OnDeviceError();
   {
     absl::MutexLock lock(&mutex_);
-    health_ = fatal_;
-    stopping_ = true;
+    health_ = ended_ = fatal_;
     for (auto& call : incoming_) scheduler_.AddCall(std::move(call));
     incoming_.clear();
   }
@@ -120,7 +119,7 @@ void EngineLoop::EndForGood() {
 bool EngineLoop::TakeIncoming() {
   absl::MutexLock lock(&mutex_);
   auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return stopping_ || !incoming_.empty();
+    return !ended_.ok() || !incoming_.empty();
   };
   // Calls in progress but nothing to run cannot last: EndCalls ends what is complete. A short
   // wait keeps deadlines and the heartbeat going.
@@ -130,7 +129,7 @@ bool EngineLoop::TakeIncoming() {
   idle_ = false;
   for (auto& call : incoming_) scheduler_.AddCall(std::move(call));
   incoming_.clear();
-  return !stopping_;
+  return ended_.ok();
 }
 
 void EngineLoop::EndCall(std::shared_ptr<EngineCall> call, const absl::Status& status) {
@@ -252,9 +251,8 @@ void EngineLoop::EndRow(Row* row) {
 }
 
 void EngineLoop::Drop(const Row& row, RowFinish why) {
-  if (row.counted && row.times.began != absl::InfinitePast()) {
-    observer_->OnRowDropped(row.kind, why);
-  }
+  // It has begun: a row is admitted in the step that it first takes part in.
+  if (row.counted) observer_->OnRowDropped(row.kind, why);
 }
 
 }  // namespace steer

@@ -84,7 +84,7 @@ class EngineLoop {
   const std::function<void(const absl::Status&)> on_fatal_;
   mutable absl::Mutex mutex_;
   absl::Status health_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status ended_ ABSL_GUARDED_BY(mutex_);  // what new calls get once it stops
   std::deque<std::shared_ptr<EngineCall>> incoming_ ABSL_GUARDED_BY(mutex_);
   // Run's thread only.
   Scheduler scheduler_;

@@ -83,7 +83,6 @@ void EvaluateCall::OnStep(absl::Span<Row* const> rows) {
 }
 
 absl::Status EvaluateCall::OnPromptLogits(Row& row, absl::Span<const float> logits) {
-  if (!job_.scores) return absl::OkStatus();
   if (row.kind == RowKind::kReference) {
     reference_logits_[row.prompt].assign(logits.begin(), logits.end());
     return absl::OkStatus();
@@ -134,12 +133,10 @@ absl::Status EvaluateCall::OnRowDone(Row& row) {
   outcome.generated_tokens = static_cast<int64_t>(row.generated.size());
   outcome.token_digest = TokenDigest(row.generated);
   sink_->OnOutcome(outcome);
-  if (observer_ != nullptr) {
-    OutcomeReport report = {row.type(), outcome.refused, outcome.quality_judged, outcome.degenerate,
-                            absl::nullopt};
-    if (job_.scores && row.edited()) report.kl = outcome.kl;
-    observer_->OnOutcome(report);
-  }
+  OutcomeReport report = {row.type(), outcome.refused, outcome.quality_judged, outcome.degenerate,
+                          absl::nullopt};
+  if (job_.scores && row.edited()) report.kl = outcome.kl;
+  observer_->OnOutcome(report);
   ArmState& arm = arms_[row.arm];
   AddRow(row, &arm.receipt);
   if (++arm.done == job_.arms[row.arm].prompts.size()) EndArm(row.arm);

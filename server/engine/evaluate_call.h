@@ -14,7 +14,7 @@ namespace steer {
 
 class EvaluateCall : public EngineCall {
  public:
-  // `observer` may be null.
+  // `observer` outlives the call.
   EvaluateCall(EvaluateJob job, std::shared_ptr<CallControl> control,
                std::shared_ptr<EvaluateSink> sink, const ModelFacts& facts,
                std::shared_ptr<const Tokenizer> tokenizer, EngineObserver* observer);

@@ -41,10 +41,11 @@ FitCall::FitCall(FitJob job, std::shared_ptr<CallControl> control, std::shared_p
   // A damaged file reads as absent here and is fitted anew; Put then reports what is wrong with the
   // old one.
   cached_ = store_->Get(set_id_).ok();
+  if (cached_) issued_ = done_ = total();
 }
 
 std::unique_ptr<Row> FitCall::NextRow() {
-  if (cached_ || issued_ == total()) return nullptr;
+  if (issued_ == total()) return nullptr;
   auto row = std::make_unique<Row>();
   auto harmful = static_cast<int64_t>(job_.harmful.size());
   row->call = this;
@@ -103,7 +104,7 @@ absl::StatusOr<FitResult> FitCall::Finish() {
 }
 
 bool FitCall::FinishIfComplete() {
-  if (!cached_ && done_ < total()) return false;
+  if (done_ < total()) return false;
   absl::StatusOr<FitResult> result = Finish();
   observer_->OnFit(!result.ok() ? FitOutcome::kFailed
                    : cached_    ? FitOutcome::kCached

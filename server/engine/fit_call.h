@@ -23,7 +23,7 @@ class FitCall : public EngineCall {
   static std::string SetId(const FitJob& job, const ModelFacts& facts);
 
   std::unique_ptr<Row> NextRow() override;
-  int64_t RowsLeft() const override { return cached_ ? 0 : total() - issued_; }
+  int64_t RowsLeft() const override { return total() - issued_; }
   absl::Status OnRowDone(Row& row) override;
   bool FinishIfComplete() override;
   void Fail(const absl::Status& status) override;

@@ -42,28 +42,24 @@ int32_t Sample(absl::Span<const float> logits, float largest, const DecodeSpec& 
     weights[i] = std::exp((static_cast<double>(logits[i]) - largest) / spec.temperature);
     total += weights[i];
   }
-  double target = PhiloxStream(spec.seed, 0).Uniform(index);
-  if (spec.top_p >= 1) {
-    double reached = 0;
-    for (size_t i = 0; i < weights.size(); ++i) {
-      reached += weights[i];
-      if (reached > target * total) return static_cast<int32_t>(i);
-    }
-  }
   std::vector<int32_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-    return weights[a] != weights[b] ? weights[a] > weights[b] : a < b;
-  });
-  size_t kept = 0;
-  double mass = 0;
-  while (kept < order.size() && mass < spec.top_p * total) mass += weights[order[kept++]];
-  double reached = 0;
-  for (size_t i = 0; i < kept; ++i) {
-    reached += weights[order[i]];
-    if (reached > target * mass) return order[i];
+  double mass = total;
+  if (spec.top_p < 1) {
+    // Of equal weights the lower id comes first.
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int32_t a, int32_t b) { return weights[a] > weights[b]; });
+    mass = 0;
+    // All of them may add up to less than their sum in another order.
+    for (size_t kept = 0; kept < order.size() && mass < spec.top_p * total; ++kept)
+      mass += weights[order[kept]];
   }
-  return order[kept == 0 ? 0 : kept - 1];
+  // The same sum in the same order reaches `mass`, and so exceeds a part of it below one.
+  const double target = PhiloxStream(spec.seed, 0).Uniform(index) * mass;
+  size_t chosen = 0;
+  for (double reached = weights[order[0]]; reached <= target; reached += weights[order[chosen]])
+    ++chosen;
+  return order[chosen];
 }
 
 }  // namespace

@@ -57,9 +57,8 @@ std::string AutoType(const std::string& device) {
 }
 
 void FillDefaults(const ModelConfig& config, EngineOptions* o) {
-  if (config.max_context > 0)
-    o->max_context_tokens =
-        static_cast<int32_t>(std::min<int64_t>(o->max_context_tokens, config.max_context));
+  o->max_context_tokens =
+      static_cast<int32_t>(std::min<int64_t>(o->max_context_tokens, config.max_context));
   o->max_new_tokens = std::min(o->max_new_tokens, o->max_context_tokens - 1);
   if (o->kv_tokens == 0)
     o->kv_tokens = std::min<int64_t>(int64_t{o->decode_rows} * o->max_context_tokens, 65536);
@@ -195,9 +194,9 @@ absl::StatusOr<LoadedEngine> LoadEngine(EngineOptions options, EngineObserver* o
   facts.end_of_turn = defaults.end_of_turn;
   facts.suggested_repetition_penalty = defaults.repetition_penalty;
   facts.chat_template_digest = chat_template->digest();
-  STEER_ASSIGN_OR_RETURN(auto post, FindReadout("post-1"));
+  const auto post = FindReadout("post-1");  // one of this build
   STEER_ASSIGN_OR_RETURN(facts.refusal_token_ids,
-                         RefusalTokenIds(*tokenizer, *chat_template, post->phrases()));
+                         RefusalTokenIds(*tokenizer, *chat_template, (*post)->phrases()));
   STEER_RETURN_IF_ERROR(Measure(*engine.stepper, options, &facts));
   engine.options = std::move(options);
   return engine;

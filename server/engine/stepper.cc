@@ -145,7 +145,7 @@ void Stepper::Run(absl::Span<const PrefillPiece> pieces, int64_t shape, const Lo
     if (status.ok())
       status = Finish(batch, reader);
     else if (IsOutOfMemory(status)) {
-      if (observer_ != nullptr) observer_->OnOutOfMemory();
+      observer_->OnOutOfMemory();
       batch = Batch();  // before the cache is emptied
       EmptyDeviceCache(on_cpu_);
       continue;
@@ -159,7 +159,7 @@ void Stepper::Run(absl::Span<const PrefillPiece> pieces, int64_t shape, const Lo
     failures->emplace_back(pieces[0].row, status);
     return;
   }
-  if (observer_ != nullptr) observer_->OnHalved();
+  observer_->OnHalved();
   Run(pieces.first(pieces.size() / 2), shape, reader, failures);
   Run(pieces.subspan(pieces.size() / 2), shape, reader, failures);
 }
@@ -181,6 +181,7 @@ Stepper::Failures Stepper::Decode(absl::Span<Row* const> rows, const LogitsReade
 
 absl::Status Stepper::WarmUp(bool prefill) {
   return GuardStep([&] {
+    if (fault_) fault_(0);
     std::vector<int32_t> ids(prefill ? shape_.prefill_tokens : shape_.decode_rows, 0);
     at::Tensor x = decoder_->Forward({ids, {}}, nullptr);
     if (!prefill) decoder_->Logits(x).to(at::kCPU);

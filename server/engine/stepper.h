@@ -25,7 +25,8 @@ namespace steer {
 
 class Stepper {
  public:
-  Stepper(Decoder* decoder, SchedulerShape shape, bool on_cpu, EngineObserver* observer = nullptr);
+  // `observer` outlives it.
+  Stepper(Decoder* decoder, SchedulerShape shape, bool on_cpu, EngineObserver* observer);
 
   // Logits [vocabulary] of a row; the span is valid during the call only.
   using LogitsReader = std::function<void(Row*, absl::Span<const float>)>;
@@ -43,7 +44,7 @@ class Stepper {
   absl::Status WarmUp(bool prefill);
 
   // Failpoint "engine.nan_logits": the first row's logits are not finite.
-  // For tests: called with the number of rows before each forward pass; may throw.
+  // For tests: called with the number of rows before each forward pass (0: it warms up); may throw.
   void set_fault(std::function<void(size_t rows)> fault) { fault_ = std::move(fault); }
 
  private:

@@ -1,6 +1,7 @@
 // Memory that runs short in a step, and the engine's own row.
 #include <atomic>
 #include <new>
+#include <stdexcept>
 
 #include <gmock/gmock.h>
 
@@ -16,7 +17,11 @@ struct CountingObserver : EngineObserver {
   void OnHalved() override { ++halved; }
   void OnCanary(bool ok) override { ++(ok ? canaries : wrong_canaries); }
   void OnRow(const RowReport&) override { ++rows; }
-  std::atomic<int> short_of_memory{0}, halved{0}, canaries{0}, wrong_canaries{0}, rows{0};
+  void OnRowDropped(RowKind, RowFinish why) override {
+    ++(why == RowFinish::kStopping ? stopped : dropped);
+  }
+  std::atomic<int> short_of_memory{0}, halved{0}, canaries{0}, wrong_canaries{0}, rows{0},
+      stopped{0}, dropped{0};
 };
 
 class EngineFault : public EngineTest {
@@ -125,6 +130,75 @@ TEST_F(EngineFault, TheCanaryRunsAtStartAndWhenIdleAndIsInNoCount) {
   EXPECT_EQ(own->prefill_and_decode_steps(), std::make_pair(int64_t{0}, int64_t{0}));
 }
 
+TEST_F(EngineFault, AnUnknownErrorOfAStepFailsItsCallsAndTheNextCallRuns) {
+  std::atomic<bool> armed{false};
+  auto faulty = Make([&](size_t rows) {
+    if (rows > 1 && armed) throw std::runtime_error("odd");
+  });
+  ASSERT_NE(faulty, nullptr);
+  armed = true;
+  const auto failed = RunOn(*faulty, Job());
+  EXPECT_EQ(ReasonOf(failed->result.status()), "ENGINE_FAILED");
+  EXPECT_THAT(std::string(failed->result.status().message()), testing::HasSubstr("odd"));
+  EXPECT_GT(observer_.dropped, 0);
+  EXPECT_EQ(observer_.short_of_memory, 0);
+  armed = false;
+  ExpectSame(*Run(Job()), *RunOn(*faulty, Job()));
+}
+
+TEST_F(EngineFault, AStoppingEngineEndsItsCallsWithThatReason) {
+  auto own = Make([](size_t) { absl::SleepFor(absl::Milliseconds(5)); });
+  ASSERT_NE(own, nullptr);
+  auto sink = std::make_shared<EvaluateCollector>();
+  ASSERT_TRUE(own->Submit(Job(), std::make_shared<CallControl>(), sink).ok());
+  sink->first.WaitForNotification();
+  own.reset();
+  ASSERT_TRUE(sink->done.HasBeenNotified());
+  EXPECT_EQ(sink->result.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ReasonOf(sink->result.status()), "STOPPING");
+  EXPECT_TRUE(RetryDelayOf(sink->result.status()).has_value());
+  EXPECT_GT(observer_.stopped, 0);
+  EXPECT_EQ(observer_.dropped, 0);
+}
+
+// Traffic must not keep a server unready whose check row is right again.
+TEST_F(EngineFault, AWrongCheckRowIsRunAgainBesideWork) {
+  std::atomic<bool> wrong{false};
+  auto own = Make([&](size_t rows) {
+    if (wrong && rows == 1) throw std::runtime_error("odd");
+    absl::SleepFor(absl::Milliseconds(2));
+  });
+  ASSERT_NE(own, nullptr);
+  wrong = true;
+  while (own->health().ok()) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_GE(observer_.wrong_canaries, 1);
+  const auto sink = std::make_shared<EvaluateCollector>();
+  ASSERT_TRUE(own->Submit(Job(), std::make_shared<CallControl>(), sink).ok());
+  wrong = false;
+  while (!own->health().ok()) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_FALSE(sink->done.HasBeenNotified());
+  sink->done.WaitForNotification();
+  EXPECT_TRUE(sink->result.ok()) << sink->result.status();
+}
+
+// It is neither right nor wrong.
+TEST_F(EngineFault, ACheckRowThatAStopCutsOffIsNotTold) {
+  std::atomic<bool> slow{false};
+  absl::Notification begun;
+  auto own = Make([&](size_t) {
+    if (!slow) return;
+    if (!begun.HasBeenNotified()) begun.Notify();
+    absl::SleepFor(absl::Milliseconds(100));
+  });
+  ASSERT_NE(own, nullptr);
+  slow = true;
+  begun.WaitForNotification();  // the first of its two steps
+  const int told = observer_.canaries;
+  own.reset();
+  EXPECT_LE(observer_.canaries, told + 1);
+  EXPECT_EQ(observer_.wrong_canaries, 0);
+}
+
 TEST(CanaryCall, RefusesWhatIsNotFiniteOrNotTheSame) {
   CanaryReference reference;
   const auto run = [&](std::vector<float> logits, int32_t token) {
@@ -144,6 +218,7 @@ TEST(CanaryCall, RefusesWhatIsNotFiniteOrNotTheSame) {
   EXPECT_TRUE(run({1, 2}, 5).ok());
   EXPECT_EQ(ReasonOf(run({1, std::nextafter(2.f, 3.f)}, 5)), "CANARY_MISMATCH");
   EXPECT_EQ(ReasonOf(run({1, 2}, 6)), "CANARY_MISMATCH");
+  EXPECT_EQ(ReasonOf(run({1, 2, 3}, 5)), "CANARY_MISMATCH");
   EXPECT_TRUE(run({1, 2}, 5).ok());
 }
 

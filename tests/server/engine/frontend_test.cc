@@ -7,10 +7,11 @@
 namespace steer {
 namespace {
 
-Frontend MakeFrontend(const std::string& chat_template, int64_t max_tokens = 4096) {
+Frontend MakeFrontend(const std::string& chat_template, int64_t max_tokens = 4096,
+                      int64_t lacking = 0) {
   const planted::Vocabulary vocabulary = planted::MakeVocabulary();
   return Frontend(*Tokenizer::FromJson(planted::TokenizerJson(vocabulary), "planted"),
-                  *ChatTemplate::Parse(chat_template, {}, "template"), vocabulary.size(),
+                  *ChatTemplate::Parse(chat_template, {}, "template"), vocabulary.size() - lacking,
                   max_tokens);
 }
 
@@ -19,8 +20,9 @@ const char kDrops[] = "{% for m in messages if m.role != 'system' %}{{ m.content
 
 TEST(Frontend, SystemTextThatATemplateTrimsIsThere) {
   const Frontend frontend = MakeFrontend(kTrims);
-  for (const char* system : {"Be brief.", "  Be brief.\n", "\u00a0Be brief.\u3000",
-                             "\x1c\x1f Be\u00a0brief.\u2028", "", " \t\u2003"}) {
+  for (const char* system :
+       {"Be brief.", "  Be brief.\n", "\u00a0Be brief.\u3000", "\x1c\x1f Be\u00a0brief.\u2028",
+        "\x01 Be brief. \x1b", "", " \t\u2003"}) {
     auto prompt = frontend.Prepare("Hello", std::string(system));
     EXPECT_TRUE(prompt.ok()) << prompt.status() << system;
   }
@@ -62,6 +64,29 @@ TEST(Frontend, IdsAreThoseOfTheTemplatesText) {
   ASSERT_TRUE(prompt.ok()) << prompt.status();
   EXPECT_EQ(prompt->ids,
             (std::vector<int32_t>{vocabulary.im_start, vocabulary.Find("!"), vocabulary.im_end}));
+}
+
+TEST(Frontend, ATemplateThatRaisesOrSaysNothingIsAnError) {
+  const auto raised = MakeFrontend("{{ raise_exception('no such turn') }}").Prepare("!", {});
+  EXPECT_NE(std::string(raised.status().message()).find("no such turn"), std::string::npos)
+      << raised.status();
+  const auto silent = MakeFrontend("{{ '' }}").Prepare("!", {});
+  EXPECT_EQ(silent.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(std::string(silent.status().message()).find("has no tokens after templating"),
+            std::string::npos);
+}
+
+// A tokenizer may have more tokens than the embedding has rows.
+TEST(Frontend, ATokenThatTheEmbeddingLacksIsAnError) {
+  const int32_t last = planted::MakeVocabulary().size() - 1;
+  const std::string chat_template = "{{ messages[0].content }}<|im_start|><|im_end|>";
+  EXPECT_TRUE(MakeFrontend(chat_template).Prepare("!", {}).ok());
+  const auto prompt = MakeFrontend(chat_template, 4096, last).Prepare("!", {});
+  EXPECT_EQ(prompt.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(
+      std::string(prompt.status().message()).find("which the model's embedding of 1 rows lacks"),
+      std::string::npos)
+      << prompt.status();
 }
 
 }  // namespace

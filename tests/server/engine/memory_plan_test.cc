@@ -57,6 +57,12 @@ TEST(MemoryPlan, CountsTheParametersThatTheMakersState) {
   EXPECT_EQ(CountParameters(gemma), 268098176);
 }
 
+TEST(MemoryPlan, CountsBiases) {
+  ModelConfig biased = kSmall;
+  biased.output_bias = biased.mlp_bias = true;
+  EXPECT_EQ(CountParameters(biased), CountParameters(kSmall) + 24 * (896 + 2 * 4864 + 896));
+}
+
 TEST(MemoryPlan, TheArenaIsKeysAndValuesOfEveryLayer) {
   const MemoryPlan plan = PlanMemory(kSmall, Shape());
   EXPECT_EQ(plan.kv_bytes_per_token, 24 * 2 * 2 * 64 * 2);
@@ -90,12 +96,30 @@ TEST(MemoryPlan, AnArenaThatIsTooLargeIsToldTheLargestThatFits) {
   EXPECT_EQ(LargestArena(kSmall, shape, kGiB), 0);
 }
 
+TEST(MemoryPlan, WhatNoArenaHelpsIsToldWhatWould) {
+  const MemoryPlan plan = PlanMemory(kSmall, Shape());
+  const auto said = [&](int64_t limit, int64_t element_bytes) {
+    return std::string(CheckFits(kSmall, Shape(element_bytes), limit, "the card").message());
+  };
+  EXPECT_THAT(said(plan.weights, 2), testing::EndsWith("do not: use a smaller model"));
+  EXPECT_THAT(said(plan.weights, 4), testing::EndsWith("smaller model or --dtype bfloat16"));
+  // Room for some tokens, and for fewer than one row may have.
+  const int64_t rest = plan.weights + plan.work;
+  EXPECT_EQ(LargestArena(kSmall, Shape(), rest + 1023 * plan.kv_bytes_per_token), 0);
+  EXPECT_EQ(LargestArena(kSmall, Shape(), rest + 1024 * plan.kv_bytes_per_token), 1024);
+  EXPECT_THAT(said(rest + 1023 * plan.kv_bytes_per_token, 2),
+              testing::EndsWith("--decode-rows, or use a smaller model"));
+  const MemoryPlan wide = PlanMemory(kSmall, Shape(4));
+  EXPECT_THAT(said(wide.weights + wide.work, 4),
+              testing::EndsWith("or use --dtype bfloat16, or use a smaller model"));
+}
+
 TEST(MemoryPlan, LimitsAreBytesUnitsOrAShare) {
   EXPECT_EQ(*ParseMemoryLimit("6000000000", 1), 6000000000);
   EXPECT_EQ(*ParseMemoryLimit("6GiB", 1), 6 * kGiB);
   EXPECT_EQ(*ParseMemoryLimit("512MiB", 1), 512 << 20);
   EXPECT_EQ(*ParseMemoryLimit("80%", 1000), 800);
-  for (const char* bad : {"", "0", "-1", "0%", "101%", "x", "5GB", "nan", "nan%", "1e30"}) {
+  for (const char* bad : {"", "0", "-1", "0%", "101%", "x", "5GB", "nan", "nan%", "x%", "1e30"}) {
     EXPECT_FALSE(ParseMemoryLimit(bad, 1000).ok()) << bad;
   }
 }
@@ -121,6 +145,10 @@ TEST(MemoryPlan, TheSmallestControlGroupOrTheMachineIsTheHostsLimit) {
   EXPECT_EQ(HostMemoryLimit(pattern), 4096000000);
   write("/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "500000000\n");
   EXPECT_EQ(HostMemoryLimit(pattern), 500000000);
+  write("/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "0\n");
+  EXPECT_EQ(HostMemoryLimit(pattern), 4096000000);
+  write("/proc/meminfo", "MemTotal:  many kB\n");
+  EXPECT_EQ(HostMemoryLimit(pattern), 0);
   std::filesystem::remove_all(pattern);
 }
 

@@ -70,5 +70,29 @@ TEST(Sampler, DrawsAreReproducible) {
   EXPECT_NE(generated, std::vector<int32_t>(10, generated[0]));
 }
 
+// Added up from the largest on, what is small beside one is lost: the sum stays below a top_p that is
+// all but one, and every token is kept.
+TEST(Sampler, KeepsAllWhereTheirSumStaysBelowTopP) {
+  std::vector<float> logits(1000, std::log(1e-17f));
+  logits.push_back(0);
+  DecodeSpec spec;
+  spec.temperature = 1;
+  spec.top_p = std::nextafter(1.0, 0.0);
+  for (spec.seed = 0; spec.seed < 100; ++spec.seed)
+    EXPECT_EQ(*ChooseToken(logits, spec, {}, {}), 1000);
+}
+
+TEST(Sampler, OfEqualWeightsTheLowerIdIsKept) {
+  std::vector<float> logits(4, 0.0f);
+  DecodeSpec spec;
+  spec.temperature = 1;
+  spec.top_p = 0.5;
+  std::map<int32_t, int> counts;
+  for (spec.seed = 0; spec.seed < 100; ++spec.seed) ++counts[*ChooseToken(logits, spec, {}, {})];
+  EXPECT_EQ(counts[0] + counts[1], 100);
+  EXPECT_GT(counts[0], 25);
+  EXPECT_GT(counts[1], 25);
+}
+
 }  // namespace
 }  // namespace steer

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "server/engine/call.h"
+#include "server/engine/observer.h"
 #include "server/engine/receipt.h"
 #include "server/engine/scheduler.h"
 #include "server/engine/stepper.h"
@@ -117,7 +118,8 @@ TEST_P(StepperEdits, RowsOfOneBatchEqualTransformersHooks) {
   options.kv_tokens = shape.kv_tokens;
   const auto decoder =
       Decoder::Load(*Checkpoint::Open(TinyCheckpoint(GetParam())).value(), options).value();
-  Stepper stepper(decoder.get(), shape, /*on_cpu=*/true);
+  EngineObserver unobserved;
+  Stepper stepper(decoder.get(), shape, /*on_cpu=*/true, &unobserved);
   Scheduler scheduler(shape);
   auto call = std::make_shared<CaseCall>(golden_);
   scheduler.AddCall(call);
