@@ -50,8 +50,7 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
     server->exposer_ = std::make_unique<prometheus::Exposer>(options);
     server->exposer_->RegisterCollectable(server->page_);
     server->exposer_->RegisterCollectable(server->process_);
-    const std::vector<int> ports = server->exposer_->GetListeningPorts();
-    server->port_ = ports.empty() ? 0 : ports[0];
+    server->port_ = server->exposer_->GetListeningPorts().at(0);
   } catch (const std::exception&) {
     server->exposer_.reset();
   }

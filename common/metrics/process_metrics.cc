@@ -7,8 +7,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
-#include <string>
-#include <utility>
 
 namespace steer {
 namespace {
@@ -32,7 +30,7 @@ MetricFamily One(const char* name, const char* help, MetricType type, double val
   return family;
 }
 
-std::string Slurp(const char* path) {
+std::string Slurp(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
@@ -41,8 +39,8 @@ std::string Slurp(const char* path) {
 
 // Fields of /proc/self/stat after the parenthesised command (which may hold spaces): [0] is the
 // third of proc(5), so proc(5)'s field n is [n - 3].
-std::vector<std::string> StatFields() {
-  const std::string text = Slurp("/proc/self/stat");
+std::vector<std::string> StatFields(const std::string& proc) {
+  const std::string text = Slurp(proc + "/self/stat");
   const size_t close = text.rfind(')');
   std::vector<std::string> fields;
   if (close == std::string::npos) return fields;
@@ -51,16 +49,16 @@ std::vector<std::string> StatFields() {
   return fields;
 }
 
-double BootTime() {
-  std::istringstream lines(Slurp("/proc/stat"));
+double BootTime(const std::string& proc) {
+  std::istringstream lines(Slurp(proc + "/stat"));
   for (std::string line; std::getline(lines, line);) {
     if (line.rfind("btime ", 0) == 0) return std::atof(line.c_str() + 6);
   }
   return 0;
 }
 
-int OpenFiles() {
-  DIR* folder = opendir("/proc/self/fd");
+int OpenFiles(const std::string& proc) {
+  DIR* folder = opendir((proc + "/self/fd").c_str());
   if (folder == nullptr) return -1;
   int count = 0;
   while (const dirent* entry = readdir(folder)) {
@@ -75,7 +73,7 @@ int OpenFiles() {
 std::vector<MetricFamily> ProcessMetrics::Collect() const {
   std::vector<MetricFamily> out;
   const double tick = static_cast<double>(sysconf(_SC_CLK_TCK));
-  const std::vector<std::string> stat = StatFields();
+  const std::vector<std::string> stat = StatFields(proc_);
   if (stat.size() > 21) {
     const double cpu = (std::atof(stat[11].c_str()) + std::atof(stat[12].c_str())) / tick;
     out.push_back(
@@ -86,20 +84,19 @@ std::vector<MetricFamily> ProcessMetrics::Collect() const {
                       std::atof(stat[20].c_str())));
     out.push_back(
         One("process_threads", "Threads.", MetricType::Gauge, std::atof(stat[17].c_str())));
-    if (const double boot = BootTime(); boot > 0) {
+    if (const double boot = BootTime(proc_); boot > 0) {
       out.push_back(One("process_start_time_seconds", "Unix time of the start.", MetricType::Gauge,
                         boot + std::atof(stat[19].c_str()) / tick));
     }
   }
-  if (const int files = OpenFiles(); files >= 0) {
+  if (const int files = OpenFiles(proc_); files >= 0) {
     out.push_back(One("process_open_fds", "Open file descriptors.", MetricType::Gauge, files));
   }
-  // A limit of "unlimited" has no number to show.
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-    out.push_back(One("process_max_fds", "Most file descriptors that may be open.",
-                      MetricType::Gauge, static_cast<double>(limit.rlim_cur)));
-  }
+  // Never "unlimited": Linux allows no more than fs.nr_open.
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  out.push_back(One("process_max_fds", "Most file descriptors that may be open.", MetricType::Gauge,
+                    static_cast<double>(limit.rlim_cur)));
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <tuple>
 
 #include "absl/time/clock.h"
 #include "common/audit_chain.h"
@@ -34,16 +35,22 @@ absl::Status Unavailable(const std::string& path, absl::string_view reason,
 
 // The end of the file, at most kTailBytes; whole if `*whole`.
 std::string ReadTail(int fd, bool* whole) {
-  struct stat facts = {};
-  if (fstat(fd, &facts) != 0) return "";
-  const int64_t from = std::max<int64_t>(0, facts.st_size - kTailBytes);
+  const int64_t size = std::max<int64_t>(0, lseek(fd, 0, SEEK_END));
+  const int64_t from = std::max<int64_t>(0, size - kTailBytes);
   *whole = from == 0;
-  std::string tail(static_cast<size_t>(facts.st_size - from), '\0');
+  std::string tail(static_cast<size_t>(size - from), '\0');
   const ssize_t got = pread(fd, tail.data(), tail.size(), from);
-  tail.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  tail.resize(static_cast<size_t>(std::max<ssize_t>(0, got)));
   return tail;
 }
 
+bool IsFile(int fd) {
+  struct stat facts = {};
+  fstat(fd, &facts);
+  return S_ISREG(facts.st_mode);
+}
+
+// False with errno if nothing has been written.
 bool WriteAll(int fd, absl::string_view bytes) {
   ssize_t written;
   do {
@@ -53,7 +60,7 @@ bool WriteAll(int fd, absl::string_view bytes) {
   // Part of a line (the disk is full): taken back where that is allowed.
   if (written > 0) {
     const off_t end = lseek(fd, 0, SEEK_END);
-    if (end < written || ftruncate(fd, end - written) != 0) {
+    if (ftruncate(fd, end - written) != 0) {
       spdlog::error("audit log: a line that was cut off cannot be taken back");
     }
     errno = ENOSPC;
@@ -108,8 +115,7 @@ absl::Status AuditLog::Attach() {
   if (fd_ >= 0) close(fd_);
   fd_ = -1;
   const int fd = open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-  struct stat facts = {};
-  if (fd >= 0 && (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))) {
+  if (fd >= 0 && !IsFile(fd)) {
     close(fd);
     return Unavailable(path_, "AUDIT_LOG_UNAVAILABLE", "is not a file");
   }
@@ -161,7 +167,7 @@ absl::Status AuditLog::Append(absl::string_view object) {
   std::string head = head_;
   const std::string line = absl::StrCat(SealAuditLine(object, &head), "\n");
   if (!WriteAll(fd_, line)) {
-    return Unavailable(path_, "AUDIT_LOG_UNAVAILABLE", std::strerror(errno == 0 ? ENOSPC : errno));
+    return Unavailable(path_, "AUDIT_LOG_UNAVAILABLE", std::strerror(errno));
   }
   head_ = std::move(head);
   return absl::OkStatus();
@@ -169,8 +175,9 @@ absl::Status AuditLog::Append(absl::string_view object) {
 
 bool AuditLog::StillAtPath() const {
   struct stat open_file = {}, at_path = {};
-  return fstat(fd_, &open_file) == 0 && stat(path_.c_str(), &at_path) == 0 &&
-         open_file.st_ino == at_path.st_ino && open_file.st_dev == at_path.st_dev;
+  fstat(fd_, &open_file);
+  return stat(path_.c_str(), &at_path) == 0 &&
+         std::tie(open_file.st_ino, open_file.st_dev) == std::tie(at_path.st_ino, at_path.st_dev);
 }
 
 void AuditLog::Write(const AuditRecord& record) {

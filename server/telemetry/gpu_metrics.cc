@@ -51,7 +51,7 @@ struct GpuMetrics::Nvml {
     unsigned int gpu, memory;  // per cent
   };
   ~Nvml() {
-    if (initialised && shutdown != nullptr) shutdown();
+    if (initialised) shutdown();
     if (library != nullptr) dlclose(library);
   }
   // False where the library lacks the function.
@@ -80,8 +80,11 @@ absl::StatusOr<std::shared_ptr<GpuMetrics>> GpuMetrics::Open(const std::string& 
   auto nvml = std::make_unique<Nvml>();
   nvml->library = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (nvml->library == nullptr) return Unavailable(absl::StrCat("cannot load NVML: ", dlerror()));
-  if (!nvml->Find("nvmlInit_v2", &nvml->init) || !nvml->Find("nvmlShutdown", &nvml->shutdown) ||
-      !nvml->Find("nvmlDeviceGetHandleByPciBusId_v2", &nvml->handle)) {
+  int found = 0;
+  found += nvml->Find("nvmlInit_v2", &nvml->init);
+  found += nvml->Find("nvmlShutdown", &nvml->shutdown);
+  found += nvml->Find("nvmlDeviceGetHandleByPciBusId_v2", &nvml->handle);
+  if (found < 3) {
     return Unavailable(absl::StrCat(library, " is not NVML"));
   }
   if (const int code = nvml->init(); code != 0) {

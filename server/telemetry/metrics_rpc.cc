@@ -10,6 +10,7 @@ constexpr std::array<const char*, kStatusCodes> kCodes = {
     "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
     "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
     "DataLoss", "Unauthenticated"};
+constexpr std::array<const char*, 3> kKinds = {"unary", "server_stream", "client_stream"};
 constexpr std::array<const char*, 9> kRejections = {"calls_full",  "transfers_full", "loading",
                                                     "draining",    "too_large",      "queue_tokens",
                                                     "queue_bytes", "lane_full",      "deadline"};
@@ -18,22 +19,10 @@ constexpr std::array<const char*, 5> kSpecRefusals = {"violation", "unknown_set"
 // From a cached GetModel to an evaluation of many arms.
 const Buckets kCallSeconds = {0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600};
 
-const char* KindLabel(CallKind kind) {
-  switch (kind) {
-    case CallKind::kUnary:
-      return "unary";
-    case CallKind::kServerStream:
-      return "server_stream";
-    case CallKind::kClientStream:
-      return "client_stream";
-  }
-  return "unary";
-}
-
 MethodMetrics DeclareMethod(const Declare& declare, absl::string_view service,
                             const MethodName& method) {
   const std::string name(method.name);
-  const Labels labels = {{"grpc_type", KindLabel(method.kind)},
+  const Labels labels = {{"grpc_type", kKinds[static_cast<size_t>(method.kind)]},
                          {"grpc_service", std::string(service)},
                          {"grpc_method", name}};
   MethodMetrics m;

@@ -237,5 +237,54 @@ TEST(Scheduler, ShortRowsDoNotOvertakeALongOneForEver) {
   EXPECT_LE(steps, 12);
 }
 
+// A Generate longer than the part that is Generate's own waits for the common one.
+TEST(Scheduler, AGenerateThatWaitsIsARowOfItsCall) {
+  Scheduler scheduler(
+      {.decode_rows = 8, .prefill_tokens = 100, .kv_tokens = 30, .generate_kv_tokens = 10});
+  auto other = std::make_shared<FakeCall>(std::vector<int>{16}, 4);
+  scheduler.AddCall(other);
+  Advance(scheduler.PlanPrefill(), &scheduler);
+  EXPECT_EQ(scheduler.kv_used(), 19);
+  auto generate = std::make_shared<FakeCall>(std::vector<int>{15}, 4, RowKind::kGenerate);
+  scheduler.AddCall(generate);
+  EXPECT_EQ(scheduler.waiting(), 1);
+  EXPECT_TRUE(scheduler.PlanPrefill().empty());
+  EXPECT_EQ(scheduler.waiting(), 1);
+  EXPECT_TRUE(scheduler.HasRows(generate.get()));
+  scheduler.RemoveCall(other.get());
+  const auto pieces = scheduler.PlanPrefill();
+  ASSERT_EQ(pieces.size(), 1u);
+  EXPECT_EQ(pieces[0].row->call, generate.get());
+  EXPECT_EQ(scheduler.waiting(), 0);
+}
+
+TEST(Scheduler, RowsThatOnlyPrefillLeaveADecodeStepAfterFour) {
+  Scheduler scheduler({.decode_rows = 8, .prefill_tokens = 10, .kv_tokens = 1000});
+  auto evaluate = std::make_shared<FakeCall>(std::vector<int>{4}, 6);
+  scheduler.AddCall(evaluate);
+  Step(&scheduler);
+  auto fit = std::make_shared<FakeCall>(std::vector<int>(100, 10), 0);
+  scheduler.AddCall(fit);
+  std::string order;
+  for (int i = 0; i < 10; ++i) order += Step(&scheduler).prefill ? 'p' : 'd';
+  EXPECT_EQ(order.find("ppppp"), std::string::npos) << order;
+  EXPECT_NE(order.find("ppppdpppp"), std::string::npos) << order;
+}
+
+TEST(Scheduler, ARowThatHasMovedOrIsGoneIsLeftAlone) {
+  Scheduler scheduler({.decode_rows = 8, .prefill_tokens = 10, .kv_tokens = 1000});
+  scheduler.AddCall(std::make_shared<FakeCall>(std::vector<int>{4}, 6));
+  const auto pieces = scheduler.PlanPrefill();
+  ASSERT_EQ(pieces.size(), 1u);
+  Row* const row = pieces[0].row;
+  scheduler.MoveToDecode(row);
+  scheduler.MoveToDecode(row);
+  EXPECT_EQ(scheduler.running(), 1);
+  const std::unique_ptr<Row> taken = scheduler.Take(row);
+  EXPECT_EQ(taken.get(), row);
+  EXPECT_EQ(scheduler.Take(row), nullptr);
+  EXPECT_EQ(scheduler.kv_used(), 0);
+}
+
 }  // namespace
 }  // namespace steer

@@ -44,6 +44,25 @@ TEST(AuditLineTest, LeavesOutWhatIsEmpty) {
   EXPECT_EQ(AuditObject(odd).find('\n'), std::string::npos);
 }
 
+// No file grows beyond `bytes` while it lives, as if the disk were full.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(size_t bytes) : handler_(signal(SIGXFSZ, SIG_IGN)) {
+    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &before_), 0);
+    rlimit small = before_;
+    small.rlim_cur = bytes;
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  void (*const handler_)(int);
+  rlimit before_ = {};
+};
+
 class AuditLogTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -143,7 +162,7 @@ TEST_F(AuditLogTest, ADamagedEndOrAnotherWriterIsRefused) {
   }
   const std::string text = *ReadFile(path_);
   for (const std::string& bad : {text + "junk\n", text.substr(0, text.size() - 2) + "]\n",
-                                 text + std::string(2 << 20, 'x')}) {
+                                 text + std::string(2 << 20, 'x'), std::string("\n")}) {
     ASSERT_TRUE(WriteFileAtomically(path_, bad).ok());
     const auto log = AuditLog::Open(path_);
     ASSERT_FALSE(log.ok());
@@ -152,20 +171,63 @@ TEST_F(AuditLogTest, ADamagedEndOrAnotherWriterIsRefused) {
   }
 }
 
+// Though it is whole, it is of another chain: it is kept for `steerctl audit verify` to find, and the chain goes on from the line before.
+TEST_F(AuditLogTest, ALastLineThatDoesNotFollowTheOneBeforeIsNotGoneOnFrom) {
+  WriteLines(3);
+  const std::vector<std::string> lines = absl::StrSplit(*ReadFile(path_), '\n', absl::SkipEmpty());
+  ASSERT_TRUE(WriteFileAtomically(path_, lines[0] + "\n" + lines[2]).ok());
+  WriteLines(1);
+  const absl::Status damaged = VerifyAudit({path_}).status();
+  EXPECT_EQ(ReasonOf(damaged), "AUDIT_LOG_DAMAGED");
+  EXPECT_NE(damaged.message().find(path_ + ":2:"), std::string::npos) << damaged;
+  // Without it: the first line, the one that says what was found, and the new one.
+  const std::vector<std::string> after = absl::StrSplit(*ReadFile(path_), '\n');
+  ASSERT_EQ(after.size(), 5u);
+  EXPECT_EQ(after[1], lines[2]);
+  const auto first = ReadAuditLink(after[0]), torn = ReadAuditLink(after[2]);
+  ASSERT_TRUE(first && torn);
+  EXPECT_EQ(torn->previous, first->hash);
+  EXPECT_EQ(ReadAuditLink(after[3])->previous, torn->hash);
+}
+
+TEST_F(AuditLogTest, ADiskThatIsFullAtTheStartIsSaid) {
+  WriteLines(2);
+  const std::string text = *ReadFile(path_);
+  ASSERT_TRUE(WriteFileAtomically(path_, text.substr(0, text.size() - 5)).ok());
+  const FileSizeLimit full(text.size() - 5);
+  const auto log = AuditLog::Open(path_);
+  EXPECT_EQ(ReasonOf(log.status()), "AUDIT_LOG_UNAVAILABLE");
+  EXPECT_NE(log.status().message().find("is the disk full?"), std::string::npos);
+}
+
+TEST_F(AuditLogTest, APathThatIsTakenFromItIsTakenBackOnceItIsFree) {
+  const auto log = Open();
+  log->Write(Record());
+  std::filesystem::rename(path_, path_ + ".1");
+  std::filesystem::create_directory(path_);
+  log->Write(Record());
+  log->Write(Record());
+  EXPECT_EQ(failed_, 2);
+  std::filesystem::remove(path_);
+  log->Write(Record());
+  EXPECT_EQ(Verified({path_ + ".1", path_}).lines, 2);
+  // Another file in its place, which has its own chain.
+  std::filesystem::remove(path_);
+  ASSERT_TRUE(WriteFileAtomically(path_, *ReadFile(path_ + ".1")).ok());
+  log->Write(Record());
+  EXPECT_EQ(Verified({path_}).lines, 2);
+  EXPECT_EQ(written_, 3);
+}
+
 TEST_F(AuditLogTest, AFullDiskIsCountedAndTheChainGoesOn) {
   const auto log = Open();
   log->Write(Record());
-  rlimit before = {};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-  rlimit small = before;
-  small.rlim_cur = std::filesystem::file_size(path_) + 50;
-  const auto handler = signal(SIGXFSZ, SIG_IGN);
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  log->Write(Record());
-  log->Write(Record());
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-  signal(SIGXFSZ, handler);
-  EXPECT_EQ(failed_, 2);
+  for (int room : {50, 0}) {
+    const FileSizeLimit full(std::filesystem::file_size(path_) + room);
+    log->Write(Record());
+    log->Write(Record());
+  }
+  EXPECT_EQ(failed_, 4);
   log->Write(Record());
   EXPECT_EQ(written_, 2);
   EXPECT_EQ(Verified({path_}).lines, 2);

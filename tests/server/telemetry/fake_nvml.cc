@@ -1,5 +1,5 @@
 // A library with NVML's names and shapes, for gpu_metrics_test.cc. STEER_FAKE_NVML names functions
-// that fail, separated by commas.
+// that fail, separated by commas. With STEER_FAKE_NVML_OLD it has what every NVML has and no more.
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -34,6 +34,7 @@ int nvmlDeviceGetHandleByPciBusId_v2(const char* bus_id, void** device) {
   *device = &card;
   return std::strcmp(bus_id, "0000:01:00.0") == 0 ? 0 : 6;  // NVML_ERROR_NOT_FOUND
 }
+#ifndef STEER_FAKE_NVML_OLD
 int nvmlDeviceGetMemoryInfo(void* device, unsigned long long* total_free_used) {
   total_free_used[0] = 8ull << 30;
   total_free_used[1] = 3ull << 30;
@@ -57,5 +58,6 @@ int nvmlDeviceGetTotalEnergyConsumption(void*, unsigned long long* millijoules) 
   *millijoules = 7654321;
   return Result("energy");
 }
+#endif
 
 }  // extern "C"

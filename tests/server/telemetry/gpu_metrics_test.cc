@@ -25,8 +25,9 @@ class GpuMetricsTest : public ::testing::Test {
  protected:
   ~GpuMetricsTest() override { unsetenv("STEER_FAKE_NVML"); }
   static void MakeFail(const char* functions) { setenv("STEER_FAKE_NVML", functions, 1); }
-  static std::string Page(GpuMetrics::ReadAllocator read = TwoAndThree) {
-    auto metrics = GpuMetrics::Open(STEER_FAKE_NVML_LIBRARY, kCard, std::move(read));
+  static std::string Page(GpuMetrics::ReadAllocator read = TwoAndThree,
+                          const char* library = STEER_FAKE_NVML_LIBRARY) {
+    auto metrics = GpuMetrics::Open(library, kCard, std::move(read));
     EXPECT_TRUE(metrics.ok()) << metrics.status();
     return prometheus::TextSerializer().Serialize((*metrics)->Collect());
   }
@@ -62,6 +63,19 @@ TEST_F(GpuMetricsTest, WhatTheDriverDoesNotTellIsAbsent) {
   EXPECT_THAT(page, Not(HasSubstr("joules")));
   EXPECT_THAT(page, Not(HasSubstr("memory")));
   EXPECT_THAT(page, HasSubstr("steer_gpu_temperature_celsius 61\n"));
+  MakeFail("utilization,temperature");
+  const std::string other = Page();
+  EXPECT_THAT(other, Not(HasSubstr("utilization")));
+  EXPECT_THAT(other, Not(HasSubstr("celsius")));
+  EXPECT_THAT(other, HasSubstr("steer_gpu_power_watts 143.5\n"));
+}
+
+TEST_F(GpuMetricsTest, AnOldDriversPageHasWhatTheAllocatorTells) {
+  const std::string page = Page(TwoAndThree, STEER_FAKE_OLD_NVML_LIBRARY);
+  EXPECT_THAT(page, HasSubstr("steer_gpu_memory_bytes{kind=\"reserved\"} 3\n"));
+  for (const char* absent : {"kind=\"driver", "utilization", "celsius", "watts", "joules"})
+    EXPECT_THAT(page, Not(HasSubstr(absent)));
+  EXPECT_EQ(Page(nullptr, STEER_FAKE_OLD_NVML_LIBRARY), "");
 }
 
 TEST_F(GpuMetricsTest, SaysWhatIsMissing) {

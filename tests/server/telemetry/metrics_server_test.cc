@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "prometheus/gauge.h"
 #include "prometheus/registry.h"
 #include "server/telemetry/metrics.h"
 #include "tests/support/loopback.h"
@@ -53,6 +54,18 @@ TEST(MetricsServerTest, ServesTheRegistryAndTheProcess) {
   const size_t at = text.find("\nprocess_start_time_seconds ") + 28;
   const double now = static_cast<double>(time(nullptr));
   EXPECT_NEAR(std::atof(text.c_str() + at), now, 600);
+}
+
+TEST(MetricsServerTest, ServesWhatIsAddedLater) {
+  Metrics metrics("s", kMethods, {"v"});
+  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  ASSERT_TRUE(server.ok()) << server.status();
+  {
+    auto registry = std::make_shared<prometheus::Registry>();
+    prometheus::BuildGauge().Name("later").Register(*registry).Add({}).Set(7);
+    (*server)->Add(registry);  // which keeps it
+  }
+  EXPECT_THAT(Scrape((*server)->port()), HasSubstr("\nlater 7\n"));
 }
 
 TEST(MetricsServerTest, HalfOpenConnectionsDoNotHoldUpAScrape) {

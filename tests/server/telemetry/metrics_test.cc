@@ -231,5 +231,40 @@ TEST(MetricsTest, State) {
   EXPECT_THAT(text, HasSubstr("steer_engine_heartbeat_timestamp_seconds 1.5\n"));
 }
 
+// A sum that holds a NaN is lost for good, and an edit that met no token is none.
+TEST(MetricsTest, WhatIsNotFiniteOrDidNotHappenIsInNoSum) {
+  Metrics metrics("s", kMethods, {"v"});
+  EngineObserver& observer = metrics;
+  RowReport row = EditedRow(kAblateFitted);
+  row.dose = 0.0 / 0.0;
+  observer.OnRow(row);
+  row.edits = 0;
+  observer.OnRow(row);
+  OutcomeReport outcome;
+  outcome.intervention = kAblateFitted;
+  outcome.kl = 1.0 / 0.0;
+  observer.OnOutcome(outcome);
+  const std::string text = metrics.Text();
+  for (const char* line :
+       {"steer_rows_total{kind=\"generate\"} 2\n",
+        "steer_edited_rows_total{arm_kind=\"ablate\",direction=\"fitted\"} 1\n",
+        "steer_dose_ratio_count{arm_kind=\"ablate\",direction=\"fitted\"} 0\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  for (const char* odd : {" Nan\n", " +Inf\n", " NaN\n"}) EXPECT_THAT(text, Not(HasSubstr(odd)));
+}
+
+TEST(MetricsTest, CodesOutsideTheKnownOnesAndFailuresAreCounted) {
+  EXPECT_EQ(GrpcCodeLabel(static_cast<absl::StatusCode>(99)), "Unknown");
+  Metrics metrics("s", kMethods, {"v"});
+  metrics.AuditRecord(true);
+  metrics.AuditRecord(false);
+  EXPECT_THAT(metrics.Text(), HasSubstr("steer_audit_records_total{result=\"failed\"} 1\n"));
+  for (bool draining : {true, false}) {
+    metrics.SetDraining(draining);
+    EXPECT_THAT(metrics.Text(), HasSubstr(draining ? "steer_draining 1\n" : "steer_draining 0\n"));
+  }
+}
+
 }  // namespace
 }  // namespace steer
