@@ -44,7 +44,7 @@ void SignalWatch::Run() {
   const sigset_t set = StopSignals();
   while (true) {
     int number = 0;
-    if (sigwait(&set, &number) != 0) continue;
+    sigwait(&set, &number);  // of a set that is right it does not fail
     absl::MutexLock lock(&mutex_);
     if (!armed_ || received_ != 0) _exit(128 + number);
     received_ = number;

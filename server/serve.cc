@@ -47,13 +47,8 @@ absl::Status LoadDevice(const SteerdFlags& flags) {
 // Metrics of the card, where there is one and its driver tells.
 void WatchDevice(const SteerdFlags& flags, MetricsServer* server) {
   if (flags.engine.device != "cuda" || server == nullptr) return;
-  const auto read = []() -> absl::optional<AllocatorBytes> {
-    AllocatorBytes bytes;
-    if (!CudaAllocatorBytes(&bytes.allocated, &bytes.reserved)) return absl::nullopt;
-    return bytes;
-  };
   absl::StatusOr<std::shared_ptr<GpuMetrics>> gpu =
-      GpuMetrics::Open("libnvidia-ml.so.1", CudaBusId(), read);
+      GpuMetrics::Open("libnvidia-ml.so.1", CudaBusId(), CudaAllocatorBytes);
   if (gpu.ok()) return server->Add(*gpu);
   spdlog::warn("{}", std::string(gpu.status().message()));
 }

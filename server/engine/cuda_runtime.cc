@@ -91,15 +91,13 @@ std::string CudaBusId() {
   return bus_id != nullptr && bus_id(text, sizeof(text)) == 0 ? text : "";
 }
 
-bool CudaAllocatorBytes(int64_t* allocated, int64_t* reserved) {
+absl::optional<AllocatorBytes> CudaAllocatorBytes() {
   try {
     const auto stats = c10::getDeviceAllocator(c10::DeviceType::CUDA)->getDeviceStats(0);
     constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
-    *allocated = stats.allocated_bytes[kAll].current;
-    *reserved = stats.reserved_bytes[kAll].current;
-    return true;
+    return AllocatorBytes{stats.allocated_bytes[kAll].current, stats.reserved_bytes[kAll].current};
   } catch (const std::exception&) {
-    return false;
+    return absl::nullopt;
   }
 }
 

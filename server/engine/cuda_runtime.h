@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
 
 namespace steer {
 
@@ -27,9 +28,14 @@ int64_t CudaDeviceMemory();
 // PCI address of the device, "0000:01:00.0"; empty before LoadCudaRuntime, or if it does not tell.
 std::string CudaBusId();
 
-// Bytes in tensors, and bytes that libtorch's allocator holds of the device; false if there is no
-// such allocator. Any thread: the allocator has its own lock.
-bool CudaAllocatorBytes(int64_t* allocated, int64_t* reserved);
+struct AllocatorBytes {
+  int64_t allocated = 0;  // in use by tensors
+  int64_t reserved = 0;   // held from the driver
+};
+
+// What libtorch's allocator holds of the device; none if there is no such allocator. Any thread: the
+// allocator has its own lock.
+absl::optional<AllocatorBytes> CudaAllocatorBytes();
 
 }  // namespace steer
 

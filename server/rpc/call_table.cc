@@ -16,15 +16,9 @@ absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::stri
 }  // namespace
 
 int AdmissionLimits::LaneCalls(Lane lane) const {
-  switch (lane) {
-    case Lane::kFit:
-      return calls - calls / 2;
-    case Lane::kEvaluate:
-      return calls - calls / 4;
-    case Lane::kOther:
-      return calls;
-  }
-  return calls;
+  return lane == Lane::kFit        ? calls - calls / 2
+         : lane == Lane::kEvaluate ? calls - calls / 4
+                                   : calls;
 }
 
 absl::Status CallTable::Admit(const std::shared_ptr<Call>& call, const Admission& admission) {

@@ -158,7 +158,7 @@ absl::Status HandleEvaluate(const std::shared_ptr<EvaluateStream>& stream,
   STEER_RETURN_IF_ERROR(violations.ToStatus());
   STEER_RETURN_IF_ERROR(compiler.status());
   job.leases = compiler.TakeLeases();
-  STEER_ASSIGN_OR_RETURN(job.readout, FindReadout(request.readout()));
+  job.readout = *FindReadout(request.readout());  // Validate has found it too
   job.judge_quality = request.judge_quality();
   job.scores = request.scores();
   job.refusal_token_ids.assign(request.refusal_token_ids().begin(),

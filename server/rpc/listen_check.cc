@@ -83,19 +83,18 @@ absl::Status CheckCanListen(const std::string& address) {
   hints.ai_flags = AI_PASSIVE;
   addrinfo* found = nullptr;
   const std::string name(host);
-  if (const int error = getaddrinfo(name.c_str(), absl::StrCat(port).c_str(), &hints, &found);
-      error != 0) {
+  if (const int unknown = getaddrinfo(name.c_str(), absl::StrCat(port).c_str(), &hints, &found);
+      unknown != 0) {
     return Unavailable(
-        address, absl::StrCat("no address is known for ", name, " (", gai_strerror(error), ")"));
+        address, absl::StrCat("no address is known for ", name, " (", gai_strerror(unknown), ")"));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, &freeaddrinfo);
-  int first_error = 0;
+  int error = 0;
   for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next) {
-    const int error = TryBind(*at);
+    error = TryBind(*at);
     if (error == 0) return absl::OkStatus();
-    if (first_error == 0) first_error = error;
   }
-  return Unavailable(address, Explain(first_error, host, port));
+  return Unavailable(address, Explain(error, host, port));
 }
 
 }  // namespace steer

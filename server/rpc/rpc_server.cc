@@ -106,8 +106,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
   server->server_ = builder.BuildAndStart();
   // For a Unix socket gRPC reports port 1.
   const bool unix_socket = server->options_.listen.address.rfind("unix", 0) == 0;
-  if (server->server_ == nullptr || server->port_ <= 0) {
-    server->server_ = nullptr;
+  if (server->server_ == nullptr) {
     return MakeError(absl::StatusCode::kUnavailable, "ADDRESS_UNAVAILABLE",
                      absl::StrCat("--listen: cannot listen on '", server->options_.listen.address,
                                   "': another program was faster, or a TLS file is damaged"));

@@ -47,15 +47,7 @@ absl::StatusOr<std::string> ReadTokens(const std::string& path) {
 }  // namespace
 
 absl::string_view RoleName(Role role) {
-  switch (role) {
-    case Role::kRead:
-      return "read";
-    case Role::kRun:
-      return "run";
-    case Role::kAdmin:
-      return "admin";
-  }
-  return "";
+  return role == Role::kRead ? "read" : role == Role::kRun ? "run" : "admin";
 }
 
 absl::StatusOr<std::vector<TokenEntry>> ParseTokens(absl::string_view text,

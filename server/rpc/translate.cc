@@ -134,15 +134,9 @@ v1::Cost ToProto(const JobCost& cost) {
 }
 
 v1::FinishReason ToProto(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kEndOfTurn:
-      return v1::FINISH_REASON_END_OF_TURN;
-    case FinishReason::kLength:
-      return v1::FINISH_REASON_LENGTH;
-    case FinishReason::kCertain:
-      return v1::FINISH_REASON_CERTAIN;
-  }
-  return v1::FINISH_REASON_UNSPECIFIED;
+  return reason == FinishReason::kEndOfTurn ? v1::FINISH_REASON_END_OF_TURN
+         : reason == FinishReason::kLength  ? v1::FINISH_REASON_LENGTH
+                                            : v1::FINISH_REASON_CERTAIN;
 }
 
 v1::Receipt ToProto(const ReceiptCounts& counts, const Engine& engine) {

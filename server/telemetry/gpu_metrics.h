@@ -3,7 +3,6 @@
 #ifndef STEER_SERVER_TELEMETRY_GPU_METRICS_H_
 #define STEER_SERVER_TELEMETRY_GPU_METRICS_H_
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,13 +12,9 @@
 #include "absl/types/optional.h"
 #include "prometheus/collectable.h"
 #include "prometheus/metric_family.h"
+#include "server/engine/cuda_runtime.h"
 
 namespace steer {
-
-struct AllocatorBytes {
-  int64_t allocated = 0;  // in use by tensors
-  int64_t reserved = 0;   // held from the driver
-};
 
 class GpuMetrics final : public prometheus::Collectable {
  public:

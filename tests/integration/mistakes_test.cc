@@ -1,6 +1,8 @@
 // What people get wrong when they start the programs: each mistake ends with its exit code and a message that names
 // what is wrong and what to do, before any work is done. Broken checkpoints are in bad_checkpoint_test.cc, TLS files in
 // tls_test.cc, tokens in security_test.cc, names in names_test.cc.
+#include <signal.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <utility>
@@ -11,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "common/files.h"
 #include "tests/integration/scenario.h"
 #include "tests/support/loopback.h"
@@ -93,6 +96,9 @@ TEST_F(ServerMistakes, OnTheCommandLine) {
   Expect(
       {{"--model", model}, 64, {"STEER_FAILPOINTS", "unset it"}, {{"STEER_FAILPOINTS", "x=skip"}}});
   Expect({{"--healthcheck", "--listen", "127.0.0.1:1"}, 1, {"no answer", "Connection refused"}});
+  Expect({{"--healthcheck", "--tls-client-ca", "/nowhere/ca.pem"},
+          1,
+          {"--tls-client-ca: needs --tls-cert and --tls-key"}});
 }
 
 TEST_F(ServerMistakes, OfAddresses) {
@@ -122,6 +128,7 @@ TEST_F(ServerMistakes, OfFilesAndFolders) {
   ExpectOfStart({"--audit-log", file}, {file, "steerctl audit verify"});
   ExpectOfStart({"--tokens-file", "/nowhere/tokens"}, {"--tokens-file", "/nowhere/tokens"});
   ExpectOfStart({"--port-file", "/nowhere/ports"}, {"--port-file", "/nowhere"});
+  ExpectOfStart({"--port-file", scenario_.model()}, {scenario_.model(), "Is a directory"});
   ExpectOfStart({"--tls-cert", file}, {"--tls-cert and --tls-key", "together"});
   // Two servers on one store.
   ASSERT_TRUE(scenario_.StartServer()) << scenario_.server_log();
@@ -131,6 +138,50 @@ TEST_F(ServerMistakes, OfFilesAndFolders) {
 TEST_F(ServerMistakes, OfMemoryAndDevice) {
   ExpectOfStart({"--memory-limit", "plenty"}, {"--memory-limit", "plenty", "MiB"});
   ExpectOfStart({"--memory-limit", "1MiB"}, {"the model does not fit", "weights", "KV arena"});
+  // Of libtorch's own library or, where that is there, of the plugin.
+  ExpectOfStart({"--device", "cuda", "--cuda-plugin", "/nowhere/plugin.so"},
+                {"--device cuda: cannot load lib"});
+}
+
+// The program that serves lies beside the one that people start.
+TEST_F(ServerMistakes, OfAnInstallationThatLacksItsServer) {
+  const std::string alone = scenario_.Path("steerd"), err = scenario_.Path("alone.err");
+  fs::copy_file(BuildPath("server/steerd"), alone);
+  const ProcessEnd end =
+      Process({alone, "--model", scenario_.model()}, {}, scenario_.Path("alone.out"), err)
+          .Wait(absl::Minutes(1));
+  ExpectSaid({{},
+              1,
+              {"cannot start " + alone + "-serve: No such file or directory",
+               "it is installed beside steerd"}},
+             "steerd", end, MustRead(err));
+}
+
+// Metrics and a port file may be left out, and a model may have another name than its folder.
+TEST_F(ServerMistakes, AreNotWhatMayBeLeftOut) {
+  const std::string err = scenario_.Path("bare.err");
+  Process server({BuildPath("server/steerd"), "--model", scenario_.model(), "--name", "renamed",
+                  "--dtype", "float32", "--listen", "127.0.0.1:0", "--metrics-listen", "",
+                  "--store", scenario_.Path("directions")},
+                 {}, scenario_.Path("bare.out"), err);
+  const absl::Time end = absl::Now() + absl::Minutes(1);
+  while (server.running() && absl::Now() < end &&
+         !absl::StrContains(ReadFile(err).value_or(""), "serving renamed (")) {
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_THAT(MustRead(err), HasSubstr(", metrics port 0"));
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(absl::Minutes(1)).exit_code, 0) << MustRead(err);
+}
+
+// What it is started with by hand it reads as steerd does.
+TEST_F(ServerMistakes, AreTheSameToTheProgramThatServes) {
+  const std::string err = scenario_.Path("serve.err");
+  const ProcessEnd end = Process({BuildPath("server/steerd-serve"), "--modle", "x"}, {},
+                                 scenario_.Path("serve.out"), err)
+                             .Wait(absl::Minutes(1));
+  ExpectSaid({{}, 64, {"there is no flag --modle; did you mean --model?"}}, "steerd", end,
+             MustRead(err));
 }
 
 // A health check comes every few seconds, and libtorch takes longer to load than one may. So the

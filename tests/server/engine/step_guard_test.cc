@@ -63,12 +63,12 @@ TEST(StepGuard, EmptiesTheCacheOfADeviceAndOfNoneWithoutHarm) {
 }
 
 TEST(CudaAllocatorBytes, AreThoseOfTheDevicesAllocatorWhereThereIsOne) {
-  int64_t allocated = 0, reserved = 0;
-  EXPECT_FALSE(CudaAllocatorBytes(&allocated, &reserved));
+  EXPECT_FALSE(CudaAllocatorBytes());
   FakeDeviceAllocator allocator;
-  ASSERT_TRUE(CudaAllocatorBytes(&allocated, &reserved));
-  EXPECT_EQ(allocated, FakeDeviceAllocator::kAllocated);
-  EXPECT_EQ(reserved, FakeDeviceAllocator::kReserved);
+  const auto bytes = CudaAllocatorBytes();
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(bytes->allocated, FakeDeviceAllocator::kAllocated);
+  EXPECT_EQ(bytes->reserved, FakeDeviceAllocator::kReserved);
 }
 
 }  // namespace

@@ -99,6 +99,21 @@ class AuthenticateTest : public TlsTest {
   }
 };
 
+TEST_F(AuthenticateTest, AMethodThatHasNoRoleIsForNobody) {
+  const RpcServerOptions options = WithTokens();
+  const auto tokens = TokensFile::Open(options.listen.tokens_file);
+  ASSERT_TRUE(tokens.ok()) << tokens.status();
+  const std::string value = "Bearer " + TokenOf(Role::kAdmin);
+  const CallMetadata metadata = {{"authorization", value}};
+  Caller caller;
+  const absl::Status status = Authorise(tokens->get(), "NoSuchMethod", metadata, &caller);
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_NE(status.message().find("NoSuchMethod needs one that nobody has"), std::string::npos);
+  EXPECT_EQ(caller.token, "the-admin");
+}
+
+TEST(CertificateSubjectTest, IsEmptyWithoutAPeer) { EXPECT_EQ(CertificateSubject(nullptr), ""); }
+
 TEST(MethodRolesTest, NamesTheServicesMethodsAndNoOther) {
   EXPECT_EQ(static_cast<int>(MethodRoles().size()), Service().method_count());
   for (const MethodRole& entry : MethodRoles()) {

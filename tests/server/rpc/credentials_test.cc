@@ -1,6 +1,14 @@
 #include "server/rpc/credentials.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "common/errors.h"
 #include "server/rpc/health_probe.h"
+#include "server/rpc/listen_check.h"
 #include "tests/server/rpc/tls_fixture.h"
 
 namespace steer {
@@ -48,6 +56,60 @@ TEST(CheckListenTest, BeyondLoopback) {
   ListenOptions local = At("127.0.0.1:0");
   local.tokens_file = "/some/tokens";
   EXPECT_TRUE(CheckListen(local).ok());
+}
+
+class CanListenTest : public ::testing::Test {
+ protected:
+  static void ExpectRefused(const std::string& address, const std::string& why) {
+    const absl::Status status = CheckCanListen(address);
+    EXPECT_EQ(ReasonOf(status), "ADDRESS_UNAVAILABLE") << address << status;
+    EXPECT_NE(status.message().find(absl::StrCat("'", address, "'")), std::string::npos) << status;
+    EXPECT_NE(status.message().find(why), std::string::npos) << status;
+  }
+};
+
+TEST_F(CanListenTest, ARefusalNamesTheAddressAndTheCause) {
+  EXPECT_TRUE(CheckCanListen("127.0.0.1:0").ok());
+  ExpectRefused("nohost", "it is no host:port");
+  ExpectRefused("[fe80::1%no-such-link]:0", "no address is known for fe80::1%no-such-link");
+  ExpectRefused("[fe80::1]:0", "");  // of no link: an error that has only the system's words
+  ExpectRefused("192.0.2.1:0", "is no address of this machine");  // RFC 5737
+  const absl::Status loopback = CheckCanListen("[::1]:0");
+  if (!loopback.ok()) ExpectRefused("[::1]:0", "");  // a machine without version 6
+}
+
+TEST_F(CanListenTest, UnixSocketsNeedAFolderThatMayBeWritten) {
+  EXPECT_TRUE(CheckCanListen("unix-abstract:steer").ok());
+  EXPECT_EQ(CheckCanListen("unix:steer.sock").ok(), access(".", W_OK | X_OK) == 0);
+  ExpectRefused("unix:/nonexistent/steer.sock", "cannot make a socket in /nonexistent");
+  ExpectRefused("unix:/" + std::string(200, 'x'), "the path has 201 bytes");
+}
+
+TEST_F(CanListenTest, WithoutAFileDescriptorTheCauseIsSaid) {
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const absl::Status status = CheckCanListen("127.0.0.1:0");
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_NE(status.message().find(strerror(EMFILE)), std::string::npos) << status;
+}
+
+TEST(ProbeCredentialsTest, HalfOfWhatTlsNeedsIsAnError) {
+  ListenOptions options = At("127.0.0.1:0");
+  EXPECT_TRUE(MakeProbeCredentials(options).ok());
+  options.tls_client_ca = "/nowhere/ca.pem";
+  absl::Status status = MakeProbeCredentials(options).status();
+  EXPECT_EQ(ReasonOf(status), "BAD_FLAG");
+  EXPECT_NE(status.message().find("--tls-client-ca: needs --tls-cert"), std::string::npos);
+  options.tls_key = "/nowhere/key.pem";
+  status = MakeProbeCredentials(options).status();
+  EXPECT_NE(status.message().find("must be given together"), std::string::npos) << status;
+  EXPECT_FALSE(CheckListen(options).ok() && OpenTlsFiles(options, nullptr).ok());
+  options.tls_cert = "/nowhere/cert.pem";
+  status = MakeProbeCredentials(options).status();
+  EXPECT_NE(status.message().find("/nowhere/cert.pem"), std::string::npos) << status;
 }
 
 TEST(OpenTlsFilesTest, NamesFlagAndFile) {

@@ -1,5 +1,7 @@
 #include "server/flags.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 
@@ -162,6 +164,34 @@ TEST(FlagsTest, TheStoreFolderFollowsTheEnvironment) {
   unsetenv("HOME");
   EXPECT_EQ(DefaultStoreFolder(), "");
   EXPECT_EQ(Parse({"--model", "m"}).exit_code, 64);
+}
+
+TEST(PortFileTest, ItsFolderIsLookedAtFirst) {
+  EXPECT_TRUE(CheckPortFile("").ok());
+  EXPECT_EQ(CheckPortFile("ports.json").ok(), access(".", W_OK | X_OK) == 0);
+  const absl::Status status = CheckPortFile("/nonexistent/ports.json");
+  EXPECT_NE(status.message().find("--port-file: cannot make a file in /nonexistent"),
+            std::string::npos)
+      << status;
+}
+
+// Where the program cannot be started anew it goes on: here for an argument that is too long.
+TEST(ProcessTest, OpenMpWaitsPassivelyUnlessItIsTold) {
+  std::string long_argument(1 << 20, 'x');
+  char* argv[] = {long_argument.data(), nullptr};
+  unsetenv("OMP_WAIT_POLICY");
+  EnsurePassiveOpenMp(argv);
+  EXPECT_STREQ(getenv("OMP_WAIT_POLICY"), "passive");
+  setenv("OMP_WAIT_POLICY", "active", 1);
+  EnsurePassiveOpenMp(argv);
+  EXPECT_STREQ(getenv("OMP_WAIT_POLICY"), "active");
+}
+
+TEST(ProcessTest, WaitEndsWithASignalOrAnInterruption) {
+  // Leaked: its thread waits for signals until the process is gone.
+  auto* interrupted = new SignalWatch;
+  interrupted->Interrupt();
+  EXPECT_EQ(interrupted->Wait(), 0);
 }
 
 TEST(PortFileTest, HoldsThePorts) {

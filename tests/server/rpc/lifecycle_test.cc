@@ -125,6 +125,31 @@ TEST_F(LifecycleTest, ABusyPortIsAClearError) {
   EXPECT_NE(second.status().message().find(options.listen.address), std::string::npos);
 }
 
+TEST_F(LifecycleTest, ASocketThatCannotBeMadeIsAClearError) {
+  RpcServerOptions options = Defaults();
+  options.listen.address = absl::StrCat("unix:", folder_);  // a folder lies there
+  const auto second = RpcServer::Start(options, metrics_.get(), nullptr);
+  EXPECT_EQ(ReasonOf(second.status()), "ADDRESS_UNAVAILABLE");
+  EXPECT_NE(second.status().message().find(options.listen.address), std::string::npos);
+}
+
+TEST_F(LifecycleTest, AModelThatComesDuringADrainIsNotServed) {
+  Restart(Defaults(), /*serve=*/false);
+  absl::SleepFor(absl::Milliseconds(60));  // watched without an engine
+  EXPECT_TRUE(server_->Drain(absl::ZeroDuration()));
+  server_->Serve(engine_.get());
+  EXPECT_FALSE(Serving());
+  EXPECT_EQ(GetModel().reason, "DRAINING");
+  EXPECT_NE(metrics_->Text().find("steer_ready 0"), std::string::npos);
+}
+
+TEST_F(LifecycleTest, ADrainAfterTheEndFindsNothingToDo) {
+  server_->Shutdown();
+  EXPECT_TRUE(server_->Drain(absl::Seconds(1)));
+  server_->Shutdown();
+  EXPECT_EQ(GetModel().code, grpc::UNAVAILABLE);
+}
+
 TEST_F(LifecycleTest, AUnixSocketServes) {
   RpcServerOptions options = Defaults();
   options.listen.address = absl::StrCat("unix:", folder_, "/socket");

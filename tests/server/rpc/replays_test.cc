@@ -108,6 +108,24 @@ TEST_F(ReplaysTest, AJoinedCallRunsItselfWhenTheFirstIsCancelled) {
   EXPECT_EQ(engine_->jobs_submitted(), 2);
 }
 
+TEST_F(ReplaysTest, AJoinedCallThatMayNotRunItselfEndsWithThatReason) {
+  engine_->Block(true);
+  auto first = Start(EvaluateRequestOf(4));
+  ASSERT_TRUE(WaitFor([&] { return engine_->jobs_submitted() == 1; }));
+  engine_->SetLeastSeconds(1000);  // of which the second has fewer
+  Running second;
+  second.context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(100)));
+  second.stub = v1::SteerService::NewStub(Connect());
+  second.reader = second.stub->Evaluate(&second.context, EvaluateRequestOf(4));
+  ASSERT_TRUE(InFlight(2));
+  absl::SleepFor(absl::Milliseconds(50));  // it waits for the first just after it is counted
+  first->context.TryCancel();
+  grpc::Status status;
+  EXPECT_TRUE(second.End(&status).empty());
+  EXPECT_EQ(ErrorOf(status).reason, "DEADLINE_TOO_SHORT") << status.error_message();
+  EXPECT_EQ(engine_->jobs_submitted(), 1);
+}
+
 TEST_F(ReplaysTest, AJoinedCallThatLeavesOrIsLateEndsAloneAndSoon) {
   engine_->Block(true);
   auto first = Start(EvaluateRequestOf(4));
@@ -153,6 +171,10 @@ TEST_F(ReplaysTest, OtherContentUnderTheIdIsRefusedButContinuationsRun) {
   v1::EvaluateRequest rest = EvaluateRequestOf(4);
   rest.add_held()->set_prompt(2);
   EXPECT_EQ(Evaluate(rest, &status).back().summary().outcomes(), 3);
+  v1::EvaluateRequest changed = EvaluateRequestOf(5);
+  changed.add_held()->set_prompt(2);
+  Evaluate(changed, &status);
+  EXPECT_EQ(ErrorOf(status).reason, "REQUEST_ID_REUSED");
   EXPECT_EQ(Evaluate(EvaluateRequestOf(4), &status).back().summary().outcomes(), 4);
   EXPECT_EQ(engine_->jobs_submitted(), 2);
 }
@@ -168,6 +190,18 @@ TEST_F(ReplaysTest, WhatIsKeptIsBoundedByCountAndBytes) {
     EXPECT_EQ(Evaluate(request, &status).back().summary().outcomes(), 4);
   }
   EXPECT_EQ(engine_->jobs_submitted(), 3);
+  // What is older makes room for what ends later.
+  int64_t bytes = 0;
+  for (const std::string& message : Bytes(Evaluate(EvaluateRequestOf(4), &status)))
+    bytes += static_cast<int64_t>(message.size());
+  options.service.replay_calls = 1024;
+  options.service.replay_bytes = bytes + bytes / 2;
+  Restart(options);
+  const int before = engine_->jobs_submitted();
+  for (const auto& request : {EvaluateRequestOf(4), other, other}) Evaluate(request, &status);
+  EXPECT_EQ(engine_->jobs_submitted(), before + 2);
+  Evaluate(EvaluateRequestOf(4), &status);
+  EXPECT_EQ(engine_->jobs_submitted(), before + 3);
   // Each replies more than fits: nothing is kept, and whoever waited runs its own.
   options.service.replay_bytes = 100;
   Restart(options);

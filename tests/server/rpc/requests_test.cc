@@ -48,6 +48,17 @@ TEST_F(RequestsTest, GetModelSaysWhatIsLoaded) {
   EXPECT_EQ(model.memory().kv_tokens(), 400);
 }
 
+TEST_F(RequestsTest, AServerThatIsToldNoVersionSaysItsBuilds) {
+  RpcServerOptions options = Defaults();
+  options.service.version = "";
+  Restart(options);
+  grpc::ClientContext context;
+  v1::GetModelResponse model;
+  ASSERT_TRUE(stub_->GetModel(&context, {}, &model).ok());
+  EXPECT_NE(model.version(), "");
+  EXPECT_EQ(model.version().find_first_not_of("0123456789."), std::string::npos) << model.version();
+}
+
 TEST_F(RequestsTest, Tokenize) {
   v1::TokenizeRequest request;
   request.add_prompts()->set_user("Ab");

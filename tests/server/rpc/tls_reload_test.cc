@@ -76,6 +76,24 @@ TEST_F(TlsReloadTest, AuthoritiesOfClientsToo) {
   EXPECT_FALSE(Answers(Secure("", "first")));
 }
 
+TEST_F(TlsReloadTest, FilesThatComeBackAreNoNewOnes) {
+  Serve();
+  if (IsSkipped()) return;
+  const auto reloader =
+      *TlsReloader::Open({folder_ + "/live.pem", folder_ + "/live.key", ""}, nullptr);
+  const int first = reloader->Current().second;
+  Place("live.pem", "no certificate");
+  reloader->Poll();
+  Place("live.pem", Pem("first"));
+  reloader->Poll();
+  EXPECT_EQ(reloader->Current().second, first);
+  Place("live.pem", Pem("second"));
+  Place("live.key", Key("second"));
+  reloader->Poll();
+  EXPECT_EQ(reloader->Current().second, first + 1);
+  EXPECT_EQ(reloader->Current().first.pair.key, Key("second"));
+}
+
 TEST_F(TlsReloadTest, OldProtocolVersionsAreRefused) {
   Serve();
   if (IsSkipped()) return;

@@ -94,8 +94,23 @@ TEST(TokensFileTest, IsReadAgainAndAFaultKeepsWhatWas) {
   (*file)->Poll();
   EXPECT_FALSE((*file)->Find(kRun));
   EXPECT_TRUE((*file)->Find(kRead));
+  ASSERT_TRUE(WriteFileAtomically(path, "no token\n").ok());
+  EXPECT_EQ(ReasonOf(TokensFile::Open(path).status()), "BAD_TOKENS_FILE");
   std::filesystem::remove(path);
   EXPECT_FALSE(TokensFile::Open(path).ok());
+}
+
+TEST(TokensFileTest, OneThatOnlyItsOwnerReadsIsRead) {
+  const std::string path =
+      std::filesystem::temp_directory_path() / absl::StrCat("steer_own_tokens_", getpid());
+  for (mode_t mode : {0600, 0644}) {
+    ASSERT_TRUE(WriteFileAtomically(path, Line("run", kRun, "x")).ok());
+    ASSERT_EQ(chmod(path.c_str(), mode), 0);
+    const auto file = TokensFile::Open(path);
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_TRUE((*file)->Find(kRun));
+  }
+  std::filesystem::remove(path);
 }
 
 }  // namespace

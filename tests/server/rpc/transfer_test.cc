@@ -144,6 +144,17 @@ TEST_F(TransferTest, ImportErrors) {
   EXPECT_EQ(FieldsOf(Import(std::string((2 << 20) + 1, 'x'), "", (2 << 20) + 1, &response)),
             "chunk");
   EXPECT_FALSE(store_->Get(request.set_id()).ok());
+  grpc::ClientContext context;
+  auto writer = stub_->ImportDirection(&context, &response);
+  v1::ImportDirectionRequest message;
+  message.set_chunk(file);
+  message.set_sha256(Sha256Hex(file));
+  ASSERT_TRUE(writer->Write(message));
+  writer->Write(message);
+  writer->WritesDone();
+  status = writer->Finish();
+  EXPECT_EQ(FieldsOf(status), "sha256");
+  EXPECT_EQ(ErrorOf(status).violations[0].description, "came before the last message");
 
   DirectionSet foreign = MakeFakeSet(std::string(64, 'e'), {}, false);
   foreign.model_fingerprint = "another model";
@@ -169,6 +180,18 @@ TEST_F(TransferTest, ImportErrors) {
   EXPECT_EQ(ErrorOf(status).reason, "MODEL_MISMATCH") << status.error_message();
   EXPECT_NE(status.error_message().find("2 layers of width 2, the model 2 of 4"),
             std::string::npos);
+  DirectionSet low = MakeFakeSet(std::string(64, 'e'), {}, false);
+  low.layers = 1;
+  low.directions.resize(4);
+  low.harmful_means.resize(3 * 4);
+  low.harmless_means.resize(3 * 4);
+  low.harmful_mean_norms.resize(3);
+  low.harmless_mean_norms.resize(3);
+  low.reports.resize(1);
+  low.content_digest = ContentDigest(low);
+  status = Import(*SerializeDirectionSet(low, false));
+  EXPECT_EQ(ErrorOf(status).reason, "MODEL_MISMATCH") << status.error_message();
+  EXPECT_NE(status.error_message().find("1 layers of width 4"), std::string::npos);
 }
 
 // The numbers of a set are what they are: a server with another processor may use them, and says in
@@ -208,6 +231,22 @@ TEST_F(TransferTest, ImportIsBoundedInBytesAndInNumber) {
   EXPECT_GT(error.retry_seconds, 0);
   context.TryCancel();
   EXPECT_EQ(open->Finish().error_code(), grpc::CANCELLED);
+}
+
+TEST_F(TransferTest, AnImportThatIsLateEndsAtItsNextChunk) {
+  RpcServerOptions options = Defaults();
+  options.service.max_call = absl::Milliseconds(50);
+  Restart(options);
+  v1::ImportDirectionResponse response;
+  grpc::ClientContext context;
+  auto writer = stub_->ImportDirection(&context, &response);
+  v1::ImportDirectionRequest chunk;
+  chunk.set_chunk("x");
+  ASSERT_TRUE(writer->Write(chunk));
+  absl::SleepFor(absl::Milliseconds(200));
+  writer->Write(chunk);
+  const grpc::Status status = writer->Finish();
+  EXPECT_EQ(status.error_code(), grpc::DEADLINE_EXCEEDED) << status.error_message();
 }
 
 }  // namespace

@@ -166,5 +166,22 @@ TEST(ValidateInterventionTest, SitesTargetsAndTokens) {
            ""}});
 }
 
+// Only so many are looked at: an answer stays shorter than its request.
+TEST(ValidateInterventionTest, OfTooManyDirectionsTheFirstAreLookedAt) {
+  v1::Intervention intervention;
+  v1::Ablate* ablate = intervention.add_ops()->mutable_ablate();
+  for (int i = 0; i < 20; ++i) {
+    v1::DirectionRef* ref = ablate->add_directions();
+    ref->set_set_id(kSet);
+    ref->set_position(1);
+    ref->set_layer(1);
+  }
+  std::string fields = "iv.ops[0].ablate.directions";
+  for (int i = 0; i <= kMaxAblatedDirections; ++i) {
+    absl::StrAppend(&fields, " iv.ops[0].ablate.directions[", i, "].position");
+  }
+  EXPECT_EQ(FieldsFor(intervention), fields);
+}
+
 }  // namespace
 }  // namespace steer
