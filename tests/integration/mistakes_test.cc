@@ -152,7 +152,7 @@ TEST_F(ServerMistakes, OfAnInstallationThatLacksItsServer) {
           .Wait(absl::Minutes(1));
   ExpectSaid({{},
               1,
-              {"cannot start " + alone + "-serve: No such file or directory",
+              {"cannot start ", "/steerd-serve: No such file or directory",
                "it is installed beside steerd"}},
              "steerd", end, MustRead(err));
 }
