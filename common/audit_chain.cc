@@ -93,8 +93,8 @@ class Verifier {
 
   static bool Declares(const std::string& line, absl::string_view piece) {
     const absl::StatusOr<Json> json = ParseJson(line);
-    return json.ok() && json->is_object() &&
-           json->value("torn_bytes", Json()) == Json(piece.size()) &&
+    // An object: a link begins with a brace.
+    return json.ok() && json->value("torn_bytes", Json()) == Json(piece.size()) &&
            json->value("torn_sha256", Json()) == Json(Sha256Hex(piece));
   }
 

@@ -30,9 +30,8 @@ std::string OneLine(absl::string_view text) {
   std::string line;
   for (size_t i = 0; i < text.size(); ++i) {
     const unsigned char c = static_cast<unsigned char>(text[i]);
-    // C1 controls are C2 80 to C2 9F.
-    const bool c1 =
-        utf8 && c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    // C1 controls are C2 80 to C2 9F. In valid UTF-8 a byte follows C2.
+    const bool c1 = utf8 && c == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
     if (c1) {
       absl::StrAppend(&line, "\\xc2\\x", absl::BytesToHexString(text.substr(++i, 1)));
     } else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8)) {

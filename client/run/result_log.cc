@@ -28,15 +28,18 @@ absl::Status Damaged(absl::string_view path, int64_t line, absl::string_view wha
                                 "; the run cannot be trusted: move the folder away and run again"));
 }
 
+// The line of a record whose JSON without a checksum is `bare`. The checksum's key is the last one of the line.
+std::string Seal(absl::string_view bare, absl::string_view sha256) {
+  return absl::StrCat(bare.substr(0, bare.size() - 1), ",\"sha256\":\"", sha256, "\"}");
+}
+
 absl::StatusOr<std::string> Encode(const Record& record) {
-  Json line = {{"schema", kRecordSchema},
-               {"key", record.key},
-               {"payload", record.payload},
-               {"observed", record.observed}};
-  STEER_ASSIGN_OR_RETURN(std::string bare, CanonicalJson(line));
-  line["sha256"] = Sha256Hex(bare);
-  STEER_ASSIGN_OR_RETURN(std::string text, CanonicalJson(line));
-  return text + "\n";
+  const Json line = {{"schema", kRecordSchema},
+                     {"key", record.key},
+                     {"payload", record.payload},
+                     {"observed", record.observed}};
+  STEER_ASSIGN_OR_RETURN(const std::string bare, CanonicalJson(line));
+  return Seal(bare, Sha256Hex(bare)) + "\n";
 }
 
 // `parses` tells a torn line from a damaged one; `exact` whether Encode would give these bytes.
@@ -53,10 +56,9 @@ absl::StatusOr<Record> Decode(absl::string_view text, bool* parses, bool* exact)
   Record record;
   STEER_ASSIGN_OR_RETURN(record.key, JsonString(line, "key", "record"));
   line.erase("sha256");
-  STEER_ASSIGN_OR_RETURN(std::string bare, CanonicalJson(line));
+  const std::string bare = line.dump();  // cannot fail: what was parsed can be written
   if (Sha256Hex(bare) != sha256) return absl::DataLossError("the checksum does not match");
-  // Its key is the last one of the line.
-  *exact = text == absl::StrCat(bare.substr(0, bare.size() - 1), ",\"sha256\":\"", sha256, "\"}");
+  *exact = text == Seal(bare, sha256);
   if (!line.contains("payload") || !line["payload"].is_object() || line.size() != 4 ||
       !line["observed"].is_object()) {
     return absl::DataLossError("not a record");

@@ -156,6 +156,23 @@ TEST_F(AuditChain, ACutLineThatTheServerRecordedIsNoDamage) {
   EXPECT_EQ(BadLine(VerifyLines(other)), 4);
 }
 
+TEST_F(AuditChain, ADamagedLastLineAndALineTooLongAreDamage) {
+  std::vector<std::string> lines = lines_;
+  lines.back()[2] ^= 1;
+  EXPECT_EQ(BadLine(VerifyLines(lines)), 6);
+  // Sealed rightly, but longer than any line of ours.
+  std::string head = heads_.back();
+  lines = lines_;
+  lines.push_back(SealAuditLine("{\"x\":\"" + std::string(1 << 20, 'x') + "\"}", &head));
+  EXPECT_EQ(BadLine(VerifyLines(lines)), 7);
+}
+
+TEST_F(AuditChain, ALineThatIsNoJsonDeclaresNothing) {
+  std::string head = kAuditChainStart;
+  const std::string no_json = SealAuditLine("{x}", &head);
+  EXPECT_EQ(BadLine(VerifyLines({"a piece", no_json})), 1);
+}
+
 TEST_F(AuditChain, RotatedFilesAreOneChain) {
   const std::string newer = path_ + ".new";
   ASSERT_TRUE(WriteFileAtomically(path_, absl::StrCat(lines_[0], "\n", lines_[1], "\n")).ok());
