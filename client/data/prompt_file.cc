@@ -173,26 +173,19 @@ absl::Status TakeAll(const PromptSource& source, absl::string_view bytes, Collec
   }
   if (bytes.substr(0, kByteOrderMark.size()) == kByteOrderMark)
     bytes.remove_prefix(kByteOrderMark.size());
-  switch (source.format) {
-    case PromptFormat::kCsv:
-      return TakeCsv(source, bytes, collector);
-    case PromptFormat::kJson:
-      return TakeJson(source, bytes, collector);
-    case PromptFormat::kJsonl:
-      return TakeJsonLines(source, bytes, collector);
-    case PromptFormat::kText:
-      return TakeLines(bytes, collector);
-  }
-  return absl::InternalError("unknown prompt format");
+  if (source.format == PromptFormat::kCsv) return TakeCsv(source, bytes, collector);
+  if (source.format == PromptFormat::kJson) return TakeJson(source, bytes, collector);
+  if (source.format == PromptFormat::kJsonl) return TakeJsonLines(source, bytes, collector);
+  return TakeLines(bytes, collector);
 }
 
 }  // namespace
 
 absl::string_view PromptFormatName(PromptFormat format) {
-  for (const auto& [value, name] : kFormats) {
-    if (value == format) return name;
-  }
-  return "text";
+  // Every format has its entry.
+  return std::find_if(std::begin(kFormats), std::end(kFormats),
+                      [format](const auto& known) { return known.first == format; })
+      ->second;
 }
 
 absl::StatusOr<PromptFormat> ParsePromptFormat(absl::string_view name) {

@@ -39,39 +39,18 @@ absl::StatusOr<ClassSplits> DrawClass(const ClassPool& pool, absl::string_view n
 }  // namespace
 
 absl::string_view SplitPartName(SplitPart part) {
-  switch (part) {
-    case SplitPart::kTrain:
-      return "train";
-    case SplitPart::kValidation:
-      return "validation";
-    case SplitPart::kTest:
-      break;
-  }
-  return "test";
+  if (part == SplitPart::kTrain) return "train";
+  return part == SplitPart::kValidation ? "validation" : "test";
 }
 
 int64_t SplitSizes::of(SplitPart part) const {
-  switch (part) {
-    case SplitPart::kTrain:
-      return train;
-    case SplitPart::kValidation:
-      return validation;
-    case SplitPart::kTest:
-      break;
-  }
-  return test;
+  if (part == SplitPart::kTrain) return train;
+  return part == SplitPart::kValidation ? validation : test;
 }
 
 std::vector<PromptRecord>& ClassSplits::of(SplitPart part) {
-  switch (part) {
-    case SplitPart::kTrain:
-      return train;
-    case SplitPart::kValidation:
-      return validation;
-    case SplitPart::kTest:
-      break;
-  }
-  return test;
+  if (part == SplitPart::kTrain) return train;
+  return part == SplitPart::kValidation ? validation : test;
 }
 
 const std::vector<PromptRecord>& ClassSplits::of(SplitPart part) const {

@@ -5,15 +5,8 @@
 namespace steer {
 
 absl::string_view EditKindName(EditKind edit) {
-  switch (edit) {
-    case EditKind::kNone:
-      return "none";
-    case EditKind::kAblate:
-      return "ablate";
-    case EditKind::kAdd:
-      break;
-  }
-  return "add";
+  if (edit == EditKind::kNone) return "none";
+  return edit == EditKind::kAblate ? "ablate" : "add";
 }
 
 std::vector<ArmSpec> TestArms(const Plan& plan) {

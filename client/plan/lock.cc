@@ -34,15 +34,10 @@ SeedSplits WithoutTexts(SeedSplits splits) {
   return splits;
 }
 
-// Fills digest and canonical from the content.
-absl::Status Seal(Lock* lock) {
-  const Json content = LockContent(*lock);
-  STEER_ASSIGN_OR_RETURN(const std::string canonical, CanonicalJson(content));
-  lock->digest = Sha256Hex(canonical);
-  STEER_ASSIGN_OR_RETURN(lock->canonical,
-                         CanonicalJson({{"content", content}, {"digest", lock->digest}}));
-  lock->canonical.push_back('\n');
-  return absl::OkStatus();
+// Fills digest and canonical; `content` is the lock's content in canonical form.
+void Seal(absl::string_view content, Lock* lock) {
+  lock->digest = Sha256Hex(content);
+  lock->canonical = absl::StrCat("{\"content\":", content, ",\"digest\":\"", lock->digest, "\"}\n");
 }
 
 // Reads one class's file again and puts its texts into the splits. Returns what is wrong, or "".
@@ -119,7 +114,8 @@ absl::StatusOr<Lock> FreezePlan(const Plan& plan, const PlanData& data, const Se
   lock.contract_version = facts.contract_version;
   lock.readout_digest = facts.readouts.at(plan.readout);
   lock.rule_digest = PostRuleDigest();
-  STEER_RETURN_IF_ERROR(Seal(&lock));
+  STEER_ASSIGN_OR_RETURN(const std::string content, CanonicalJson(LockContent(lock)));
+  Seal(content, &lock);
   // A lock that cannot be read back is worth nothing: find out now.
   auto read = ParseLock(lock.canonical, "lock");
   if (!read.ok()) return Annotate(read.status(), "the plan cannot be frozen");
@@ -136,7 +132,7 @@ absl::StatusOr<Lock> ParseLock(absl::string_view text, absl::string_view name) {
     return absl::InvalidArgumentError(
         absl::StrCat(name, ": not a lock; `steerctl plan freeze` makes one of a plan"));
   }
-  STEER_ASSIGN_OR_RETURN(const std::string canonical, CanonicalJson(*content));
+  const std::string canonical = content->dump();  // cannot fail: what was parsed can be written
   const std::string actual = Sha256Hex(canonical);
   if (actual != digest->get<std::string>()) {
     return MakeError(
@@ -146,7 +142,7 @@ absl::StatusOr<Lock> ParseLock(absl::string_view text, absl::string_view name) {
   }
   auto lock = LockFromContent(*content);
   if (!lock.ok()) return Annotate(lock.status(), name);
-  STEER_RETURN_IF_ERROR(Seal(&*lock));
+  Seal(canonical, &*lock);
   return lock;
 }
 

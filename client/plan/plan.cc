@@ -33,9 +33,9 @@ constexpr size_t kMaxLayers = 4096;
 constexpr size_t kMaxFilters = 64;
 constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
 
-// Names that end up in folders, arms and labels.
+// Names that end up in folders, arms and labels. Not of an empty text.
 bool IsName(absl::string_view text) {
-  return !text.empty() && text.size() <= 64 && text[0] != '.' && text[0] != '-' &&
+  return text.size() <= 64 && text[0] != '.' && text[0] != '-' &&
          std::all_of(text.begin(), text.end(), [](char c) {
            return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' ||
                   c == '-';
@@ -86,20 +86,13 @@ PromptSource ReadSource(YamlMap map) {
   // What a plan from elsewhere names is sent to the server as prompts.
   if (std::count(parts.begin(), parts.end(), "..") > 0)
     map.Add("file", "leads out of the data root: \"..\" is not taken");
-  auto format = ParsePromptFormat(map.Choice("format", kFormats, true, "text"));
-  if (format.ok()) source.format = *format;
-  switch (source.format) {
-    case PromptFormat::kCsv:
-      source.field = map.RequiredString("column");
-      break;
-    case PromptFormat::kJson:
-    case PromptFormat::kJsonl:
-      source.field = map.String("key");
-      if (map.Has("key") && source.field.empty())
-        map.Add("key", "is empty; leave it out for strings");
-      break;
-    case PromptFormat::kText:
-      break;
+  source.format = ParsePromptFormat(map.Choice("format", kFormats, true, "text")).value();
+  if (source.format == PromptFormat::kCsv) {
+    source.field = map.RequiredString("column");
+  } else if (source.format != PromptFormat::kText) {
+    source.field = map.String("key");
+    if (map.Has("key") && source.field.empty())
+      map.Add("key", "is empty; leave it out for strings");
   }
   if (source.field.empty() && source.format != PromptFormat::kCsv && map.Has("filters")) {
     map.Add("filters", "prompts without columns or keys cannot be filtered by one");

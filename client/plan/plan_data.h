@@ -18,9 +18,6 @@ struct PlanData {
   PromptFile harmless;
   Pools pools;
   std::vector<SeedSplits> splits;  // in the order of plan.seeds
-  const PromptFile& file(PromptClass prompt_class) const {
-    return prompt_class == PromptClass::kHarmful ? harmful : harmless;
-  }
 };
 
 // `data_root`: the folder that the plan's files are relative to. Errors of both classes are

@@ -46,6 +46,27 @@ TEST(Surface, CountsCharactersWordsTokensAndEndings) {
   EXPECT_EQ(DescribeClass({}, {}).punctuated_share(), 0);
 }
 
+TEST(Surface, EndingsAreThoseOfOtherScriptsToo) {
+  const std::vector<PromptRecord> prompts = {
+      {0, "h0", "\xE6\xB9\x96\xEF\xBC\x9F"},  // full-width question mark
+      {1, "h1", "\xE6\xB9\x96\xEF\xBC\x81"},  // full-width exclamation mark
+      {2, "h2", "costs 5$"},                  // a symbol is no punctuation
+      {3, "h3", " \n"},
+  };
+  const ClassSurface surface = DescribeClass(prompts, {});
+  EXPECT_EQ(surface.end_question, 1);
+  EXPECT_EQ(surface.end_exclamation, 1);
+  EXPECT_EQ(surface.end_none, 2);
+  EXPECT_EQ(surface.end_other_punctuation, 0);
+}
+
+TEST(Difference, OfOnePromptEachHasNoDeviationToMeasureBy) {
+  const LengthSummary five = SummariseLengths({5});
+  const LengthSummary six = SummariseLengths({6});
+  EXPECT_EQ(StandardisedDifference(five, 1, five, 1), 0);
+  EXPECT_EQ(StandardisedDifference(five, 1, six, 1), -std::numeric_limits<double>::infinity());
+}
+
 TEST(Difference, IsCohensD) {
   const LengthSummary a = SummariseLengths({4, 6, 8});
   const LengthSummary b = SummariseLengths({1, 3, 5, 7});

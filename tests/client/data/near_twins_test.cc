@@ -52,6 +52,31 @@ TEST(EditDistance, EqualsThePlainOneUpToItsLimit) {
   }
 }
 
+TEST(SimilarPairs, PromptsTooShortForARunOfLettersAreNoPairs) {
+  EXPECT_TRUE(FindSimilarPairs({"ab", "ac", "x"}, {0, 1, 2}, kNearTwinThreshold).empty());
+  // Equal as words.
+  EXPECT_EQ(FindSimilarPairs({"ab", "ab"}, {0, 1}, kNearTwinThreshold).size(), 1u);
+}
+
+TEST(SimilarPairs, ARareWordsShingleInCommonDoesNotMakeAPair) {
+  // The shingle that the first two share is the rarest of either, so that they are compared.
+  const std::vector<std::string> forms = {"one two three a b c d e f g",
+                                          "one two three k l m n o p q",
+                                          "a b c d e f g",
+                                          "a b c d e f g h",
+                                          "k l m n o p q",
+                                          "k l m n o p q r"};
+  for (const SimilarPair& pair : FindSimilarPairs(forms, {0, 1, 0, 0, 1, 1}, kNearTwinThreshold)) {
+    EXPECT_FALSE(pair.first == 0 && pair.second == 1) << pair.similarity;
+  }
+}
+
+TEST(NearTwins, APromptThatIsNotUtf8IsRefused) {
+  SeedSplits splits;
+  splits.harmful.train = {{0, "hash", "\xC3("}};
+  EXPECT_TRUE(absl::IsInvalidArgument(FindNearTwins(splits).status()));
+}
+
 TEST(Similarity, IsByWordsOrByLetters) {
   EXPECT_DOUBLE_EQ(PromptSimilarity("name three rivers", "name three rivers"), 1.0);
   EXPECT_DOUBLE_EQ(PromptSimilarity("abcdefghij", "abcdefghix"), 0.9);

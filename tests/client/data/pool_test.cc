@@ -47,6 +47,8 @@ TEST(Pools, RemoveWhatBothClassesHaveFromBoth) {
 TEST(Pools, RefuseWhatIsNotUtf8) {
   auto pools = BuildPools(FileOf({"fine", "\xC3("}, "h.txt"), FileOf({"b"}, "b"));
   EXPECT_EQ(pools.status().message().substr(0, 12), "h.txt: row 1");
+  pools = BuildPools(FileOf({"fine"}, "h"), FileOf({"\xC3("}, "b.txt"));
+  EXPECT_EQ(pools.status().message().substr(0, 12), "b.txt: row 0");
 }
 
 TEST(Pools, ClassesHaveNames) {

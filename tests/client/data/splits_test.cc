@@ -88,7 +88,18 @@ TEST(Splits, UseAPoolToItsLastPromptAndNoFurther) {
   EXPECT_TRUE(absl::IsFailedPrecondition(more.status()));
   EXPECT_THAT(std::string(more.status().message()),
               HasSubstr("11 harmful prompts (train 5, validation 3, test 3) and 10 are left"));
-  EXPECT_TRUE(absl::IsInvalidArgument(DrawSplits(pools, {5, -1, 3}, 0).status()));
+  for (const SplitSizes& sizes : {SplitSizes{-1, 5, 3}, {5, -1, 3}, {5, 3, -1}}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(DrawSplits(pools, sizes, 0).status()));
+  }
+  more = DrawSplits(MakePools(12, 10), {5, 3, 3}, 0);
+  EXPECT_THAT(std::string(more.status().message()), HasSubstr("11 harmless prompts"));
+}
+
+TEST(Splits, SizesAreEqualInEveryPart) {
+  const SplitSizes sizes = {3, 2, 1};
+  for (const SplitSizes& other : {SplitSizes{4, 2, 1}, {3, 4, 1}, {3, 2, 4}}) {
+    EXPECT_NE(sizes, other);
+  }
 }
 
 }  // namespace

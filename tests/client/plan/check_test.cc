@@ -93,6 +93,59 @@ TEST_F(CheckTest, AsksTheServer) {
   EXPECT_EQ(CheckPlan(plan, data, &facts, tokens)->violations.size(), 1u);
 }
 
+TEST_F(CheckTest, WhatIsNotKnownIsNotHeldAgainstThePlan) {
+  Plan plan = SmallPlan();
+  plan.model_fingerprint = ToyFacts().model_fingerprint;
+  plan.repetition_penalty = 1.1;
+  const PlanData data = Data(plan);
+  ServerFacts facts = ToyFacts();
+  facts.suggested_repetition_penalty = 1.1;
+  facts.max_context_tokens = 0;
+  TokenCounts tokens;  // of one class
+  for (const PromptRecord& record : PromptsInUse(data.splits, PromptClass::kHarmful))
+    tokens[record.hash] = 1000;
+  const auto check = CheckPlan(plan, data, &facts, tokens);
+  ASSERT_TRUE(check.ok()) << check.status();
+  EXPECT_THAT(check->violations, IsEmpty());
+  EXPECT_EQ(check->token_difference, 0);
+  EXPECT_THAT(check->warnings, Not(Contains(HasSubstr("repetition penalty"))));
+  EXPECT_THAT(check->warnings, Not(Contains(HasSubstr("fingerprint"))));
+}
+
+TEST_F(CheckTest, APromptThatIsNotUtf8IsRefused) {
+  const Plan plan = SmallPlan();
+  PlanData data = Data(plan);
+  data.splits[0].harmful.test[0].text = "\xC3(";
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckPlan(plan, data, nullptr, {}).status()));
+}
+
+TEST_F(CheckTest, JsonHoldsViolationsAndWorkWithoutTimes) {
+  Plan plan = SmallPlan();
+  plan.dtype = "bfloat16";
+  ServerFacts facts = ToyFacts();
+  facts.prefill_tokens_per_second = 0;
+  auto check = CheckPlan(plan, Data(plan), &facts, {});
+  ASSERT_TRUE(check.ok()) << check.status();
+  EXPECT_FALSE(check->work->timed);
+  EXPECT_THAT(RenderPlanCheck(plan, *check), HasSubstr("unknown: the server measured no rates"));
+  Json json = PlanCheckJson(*check);
+  ASSERT_EQ(json["violations"].size(), 1u);
+  EXPECT_EQ(json["violations"][0]["field"], "model.dtype");
+  EXPECT_EQ(json["violations"][0]["description"], check->violations[0].description);
+  // A trial tells nothing where there are no rates; nor do several servers.
+  check->trial = Trial{40, 2.5};
+  check->servers = 2;
+  json = PlanCheckJson(*check);
+  EXPECT_FALSE(json["work"].contains("trial"));
+  EXPECT_EQ(json["work"]["servers"], 2);
+  EXPECT_TRUE(json["work"]["spread_seconds"].is_null());
+  EXPECT_THAT(RenderPlanCheck(plan, *check), Not(HasSubstr("by a trial")));
+  check->spread_seconds = 90;
+  EXPECT_EQ(PlanCheckJson(*check)["work"]["spread_seconds"], 90);
+  EXPECT_THAT(RenderPlanCheck(plan, *check),
+              HasSubstr("on 2 servers, each seed whole on one: 90 s"));
+}
+
 Plan PlanToEstimate() {
   Plan plan;
   plan.sizes = {64, 16, 32};

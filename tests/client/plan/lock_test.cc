@@ -217,6 +217,31 @@ TEST_F(LockTest, IsNotJustAnyFile) {
   }
 }
 
+TEST_F(LockTest, AFileThatIsNoLockIsToldHowToMakeOne) {
+  for (const char* text : {"", " \t\r\n", "version: 1\nname: small\n"}) {
+    Write("x.lock", text);
+    const absl::Status status = LoadLock(folder_ + "/x.lock").status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("steerctl plan freeze PLAN"));
+  }
+}
+
+TEST_F(LockTest, LockedFilesAndArmsAreEqualInEveryPart) {
+  const Lock lock = Freeze(SmallPlan());
+  LockedFile file = lock.harmful;
+  file.in_both += 1;
+  EXPECT_NE(file, lock.harmful);
+  file = lock.harmful;
+  file.sha256 = Sha256Hex("other");
+  EXPECT_NE(file, lock.harmful);
+  ArmSpec arm = lock.arms[0];
+  arm.control_draw = 0;
+  EXPECT_NE(arm, lock.arms[0]);
+  arm = lock.arms[0];
+  arm.layer = 2;
+  EXPECT_NE(arm, lock.arms[0]);
+}
+
 TEST_F(LockTest, IsNotOverwrittenByAnother) {
   const Lock lock = Freeze(SmallPlan());
   const std::string path = folder_ + "/plan.lock";
@@ -314,6 +339,18 @@ TEST_F(LockTest, FreezingNeedsAServerThatCan) {
   const Plan plan = SmallPlan();
   auto lock = FreezePlan(plan, Data(plan), facts);
   EXPECT_EQ(ViolationsOf(lock.status()).size(), 2u) << lock.status();
+}
+
+TEST_F(LockTest, WhatCouldNotBeReadBackIsNotFrozen) {
+  const Plan plan = SmallPlan();
+  ServerFacts facts = ToyFacts();
+  facts.layers = 5000;
+  EXPECT_THAT(std::string(FreezePlan(plan, Data(plan), facts).status().message()),
+              HasSubstr("the plan cannot be frozen: lock: /model/layers"));
+  facts = ToyFacts();
+  facts.contract_version = "\xC3(";
+  EXPECT_THAT(std::string(FreezePlan(plan, Data(plan), facts).status().message()),
+              HasSubstr("cannot be written as JSON"));
 }
 
 }  // namespace

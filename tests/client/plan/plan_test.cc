@@ -102,6 +102,7 @@ TEST(Plan, NamesTheLineOfEveryMistake) {
       {"version: 1\n", "", 1, "version: is missing"},
       {"name: small", "name: a/b", 2, "name: wants 1 to 64"},
       {"name: small", "name: .hidden", 2, "name: wants 1 to 64"},
+      {"name: small", "name: -flag", 2, "name: wants 1 to 64"},
       {"name: small", "name:", 2, "name: wants one value, has nothing"},
       {"name: small", "name: \"\"", 2, "name: is empty"},
       {"name: small", "name: [small]", 2, "name: wants one value, has a list"},
@@ -122,6 +123,8 @@ TEST(Plan, NamesTheLineOfEveryMistake) {
       {"model:\n  name: toy\n  dtype: float32\n", "", 1, "model: is missing"},
       {"rule: post-1\n", "rule: post-1\nprompt: {system: {a: b}}\n", 24,
        "prompt.system: wants one value, has a mapping"},
+      {"rule: post-1\n", "rule: post-1\nprompt: {system: \"a\\0b\"}\n", 24,
+       "prompt.system: holds a NUL character"},
       {"file: harmful.txt", "file: /data/harmful.txt", 8,
        "data.harmful.file: wants a path relative to the data root"},
       {"file: harmful.txt", "file: ../harmful.txt", 8,
@@ -208,6 +211,36 @@ TEST(Plan, NamesTheLineOfEveryMistake) {
   }
 }
 
+TEST(Plan, ASystemPromptHasTheLengthThatTheContractTakes) {
+  const auto with = [](size_t size) {
+    return ParsePlan(absl::StrCat(kSmallPlan, "prompt: {system: ", std::string(size, 'x'), "}\n"),
+                     "p.yaml");
+  };
+  const auto longest = with(kMaxPromptBytes);
+  ASSERT_TRUE(longest.ok()) << longest.status();
+  EXPECT_EQ(longest->system->size(), static_cast<size_t>(kMaxPromptBytes));
+  EXPECT_THAT(std::string(with(kMaxPromptBytes + 1).status().message()),
+              HasSubstr("p.yaml:24: prompt.system: is longer than 32768 bytes"));
+}
+
+TEST(Plan, IsEqualInEveryPart) {
+  const Plan plan = *ParsePlan(kSmallPlan, "p");
+  Plan other = plan;
+  other.name = "other";
+  EXPECT_NE(plan, other);
+  other = plan;
+  other.harmful.format = PromptFormat::kCsv;
+  EXPECT_NE(plan, other);
+  other = plan;
+  other.harmless.filters.push_back({"kind", "list", true});
+  EXPECT_NE(plan, other);
+  Plan another = other;
+  another.harmless.filters[0].equal = false;
+  EXPECT_NE(other, another);
+  another.harmless.filters[0] = {"kind", "poem", true};
+  EXPECT_NE(other, another);
+}
+
 TEST(Plan, CollectsAllMistakes) {
   auto plan = ParsePlan(
       absl::StrReplaceAll(kSmallPlan,
@@ -256,6 +289,9 @@ TEST(PlanJson, RefusesWhatItWouldNotHaveWritten) {
   Json number = json;
   number["name"] = 5;
   EXPECT_FALSE(PlanFromJson(number).ok());
+  Json not_utf8 = json;
+  not_utf8["name"] = "\xC3(";
+  EXPECT_TRUE(absl::IsInvalidArgument(PlanFromJson(not_utf8).status()));
   EXPECT_FALSE(PlanFromJson(Json()).ok());
   EXPECT_FALSE(PlanFromJson(Json::array({1})).ok());
 }

@@ -59,6 +59,16 @@ TEST_F(ServerCheck, NamesEverythingThatThePlanWantsAndTheServerLacks) {
   }
 }
 
+TEST_F(ServerCheck, ALimitThatIsNotKnownHoldsNobodyBack) {
+  Plan plan = SmallPlan();
+  plan.max_new_tokens = 100000;
+  plan.model_fingerprint = ToyFacts().model_fingerprint;  // named, and the server's
+  ServerFacts facts = ToyFacts();
+  facts.max_new_tokens = 0;
+  facts.max_prompts = 0;
+  EXPECT_TRUE(CheckAgainstServer(plan, facts).ok());
+}
+
 TEST_F(ServerCheck, NamesEverythingThatTheLockPinsAndTheServerChanged) {
   const Lock lock = Freeze(SmallPlan());
   ServerFacts facts = ToyFacts();

@@ -57,6 +57,12 @@ TEST(Selection, TakesTheLowestOfATieAndSkipsUnusableLayers) {
   EXPECT_EQ(RefusalCount().rate(), 0.0);
 }
 
+TEST(RefusalCounts, AreEqualInBothNumbers) {
+  EXPECT_EQ((RefusalCount{3, 10}), (RefusalCount{3, 10}));
+  EXPECT_NE((RefusalCount{3, 10}), (RefusalCount{4, 10}));
+  EXPECT_NE((RefusalCount{3, 10}), (RefusalCount{3, 11}));
+}
+
 // The largest counts that are taken: a product that overflowed would turn the order of the layers round.
 TEST(Selection, ComparesTheLargestCountsExactly) {
   constexpr int64_t kMost = 1 << 20;
