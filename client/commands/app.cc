@@ -81,7 +81,7 @@ int Parse(int argc, char** argv) {
     // Help and version are "errors" of code 0.
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
-  return context.action ? context.action() : kExitUsage;
+  return context.action();  // each subcommand sets it, and one is required
 }
 
 }  // namespace

@@ -79,15 +79,26 @@ Context ForServer(const Context& context, const std::string& server) {
   return one;
 }
 
-absl::Status CheckServers(const Context& context) {
+namespace {
+
+// Calls `open` for each server, until it fails or a name stands there twice.
+absl::Status ForEachServer(const Context& context,
+                           const std::function<absl::Status(const Context&)>& open) {
   std::set<std::string> seen;
   for (const std::string& server : ServersOf(context)) {
-    STEER_RETURN_IF_ERROR(OpenChannel(ForServer(context, server).channel).status());
+    STEER_RETURN_IF_ERROR(open(ForServer(context, server)));
     if (seen.insert(server).second) continue;
     return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_ADDRESS",
                      absl::StrCat("--server names ", server, " twice"));
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckServers(const Context& context) {
+  return ForEachServer(context,
+                       [](const Context& one) { return OpenChannel(one.channel).status(); });
 }
 
 absl::StatusOr<std::unique_ptr<Client>> MakeClient(
@@ -106,6 +117,16 @@ absl::StatusOr<std::unique_ptr<Client>> MakeClient(
   options.reopen = [channel = context.channel] { return OpenChannel(channel); };
   if (customise) customise(&options);
   return std::make_unique<Client>(std::move(channel), std::move(options));
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Client>>> MakeClients(const Context& context) {
+  std::vector<std::unique_ptr<Client>> clients;
+  STEER_RETURN_IF_ERROR(ForEachServer(context, [&](const Context& one) -> absl::Status {
+    STEER_ASSIGN_OR_RETURN(std::unique_ptr<Client> client, MakeClient(one));
+    clients.push_back(std::move(client));
+    return absl::OkStatus();
+  }));
+  return clients;
 }
 
 void Say(const Context& context, absl::string_view line) {

@@ -51,6 +51,8 @@ absl::Status CheckServers(const Context& context);
 // A client with the flags' settings, for the one server that they name: INVALID_ADDRESS for a list. `customise` may adjust the options; null for none.
 absl::StatusOr<std::unique_ptr<Client>> MakeClient(
     const Context& context, const std::function<void(ClientOptions*)>& customise = nullptr);
+// One for each server, in their order. Errors as CheckServers.
+absl::StatusOr<std::vector<std::unique_ptr<Client>>> MakeClients(const Context& context);
 
 // A line on standard error, unless --quiet.
 void Say(const Context& context, absl::string_view line);

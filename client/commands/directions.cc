@@ -9,8 +9,8 @@
 #include "client/commands/vector_file.h"
 #include "client/report/table.h"
 #include "client/run/fit_check.h"
+#include "common/errors.h"
 #include "common/files.h"
-#include "common/status_macros.h"
 
 namespace steer {
 namespace {
@@ -45,16 +45,26 @@ Json SetJson(const v1::DirectionSet& set) {
   return json;
 }
 
-// The direction that --layer, --position and --control name.
-absl::StatusOr<v1::DirectionRef> Ref(const DirectionFlags& flags, const std::string& set_id) {
+// The direction that --layer, --position and --control name, without its set.
+absl::StatusOr<v1::DirectionRef> Ref(const DirectionFlags& flags) {
   v1::DirectionRef ref;
-  ref.set_set_id(set_id);
   ref.set_position(flags.position);
   ref.set_layer(flags.layer);
-  if (!flags.control.empty()) {
-    STEER_ASSIGN_OR_RETURN(*ref.mutable_control(), ParseControl(flags.control));
+  if (flags.control.empty()) return ref;
+  if (flags.layer < 0) {
+    return absl::InvalidArgumentError(
+        "--control is made from one direction: name that with --layer");
   }
+  absl::StatusOr<v1::Control> control = ParseControl(flags.control);
+  if (!control.ok()) return Annotate(control.status(), "--control");
+  *ref.mutable_control() = *std::move(control);
   return ref;
+}
+
+// Says what is wrong with flags.
+int UsageFault(const Context& context, const absl::Status& status) {
+  Fail(context, status, Source::kInput);
+  return kExitUsage;
 }
 
 int List(const Context& context, const DirectionFlags&, Client* client) {
@@ -79,13 +89,14 @@ int List(const Context& context, const DirectionFlags&, Client* client) {
 }
 
 int Show(const Context& context, const DirectionFlags& flags, Client* client) {
+  absl::StatusOr<v1::DirectionRef> ref = Ref(flags);
+  if (!ref.ok()) return UsageFault(context, ref.status());
   absl::StatusOr<std::string> id = ResolveSet(flags.set, client);
   if (!id.ok()) return Fail(context, id.status(), Source::kServer);
   v1::GetDirectionRequest request;
   request.set_set_id(*id);
   if (flags.layer >= 0) {
-    absl::StatusOr<v1::DirectionRef> ref = Ref(flags, *id);
-    if (!ref.ok()) return Fail(context, ref.status(), Source::kInput);
+    ref->set_set_id(*id);
     *request.mutable_direction() = *ref;
   }
   absl::StatusOr<v1::GetDirectionResponse> answer = client->GetDirection(request);
@@ -129,30 +140,22 @@ int Delete(const Context& context, const DirectionFlags& flags, Client* client) 
 int Export(const Context& context, const DirectionFlags& flags, Client* client) {
   bool json = flags.format == "json";
   if (json && flags.layer < 0) {
-    Fail(context,
-         absl::InvalidArgumentError("--format json holds one vector: name it with --layer"),
-         Source::kInput);
-    return kExitUsage;
+    return UsageFault(context, absl::InvalidArgumentError(
+                                   "--format json holds one vector: name it with --layer"));
   }
   if (!json && flags.output.empty()) {
-    Fail(context, absl::InvalidArgumentError("a safetensors file is binary: name it with --output"),
-         Source::kInput);
-    return kExitUsage;
+    return UsageFault(
+        context, absl::InvalidArgumentError("a safetensors file is binary: name it with --output"));
   }
-  if (!flags.control.empty() && flags.layer < 0) {
-    Fail(context,
-         absl::InvalidArgumentError("a control is made from one direction: name it with --layer"),
-         Source::kInput);
-    return kExitUsage;
-  }
+  absl::StatusOr<v1::DirectionRef> ref = Ref(flags);
+  if (!ref.ok()) return UsageFault(context, ref.status());
   absl::StatusOr<std::string> id = ResolveSet(flags.set, client);
   if (!id.ok()) return Fail(context, id.status(), Source::kServer);
   v1::ExportDirectionRequest request;
   request.set_set_id(*id);
   request.set_without_states(flags.without_states);
   if (flags.layer >= 0) {
-    absl::StatusOr<v1::DirectionRef> ref = Ref(flags, *id);
-    if (!ref.ok()) return Fail(context, ref.status(), Source::kInput);
+    ref->set_set_id(*id);
     *request.mutable_direction() = *ref;
   }
   absl::StatusOr<std::string> file = client->ExportDirection(request);

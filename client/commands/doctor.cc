@@ -1,4 +1,6 @@
 // steerctl doctor
+#include <errno.h>
+#include <string.h>
 #include <sys/statvfs.h>
 
 #include <CLI/CLI.hpp>
@@ -11,7 +13,6 @@
 #include "client/report/gnuplot.h"
 #include "client/report/table.h"
 #include "client/telemetry/gateway_group.h"
-#include "common/status_macros.h"
 
 namespace steer {
 namespace {
@@ -36,13 +37,18 @@ Finding CheckDisk(const std::string& folder) {
   struct statvfs facts;
   if (statvfs(folder.c_str(), &facts) != 0) {
     finding.good = false;
-    finding.said = absl::StrCat("cannot look at ", folder);
+    finding.said = absl::StrCat("--output ", folder, ": ", strerror(errno));
     return finding;
   }
   int64_t bytes = static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
-  finding.good = bytes >= kWantedBytes && (facts.f_flag & ST_RDONLY) == 0;
-  finding.said = absl::StrFormat("%s: %d MiB free%s", folder, bytes >> 20,
-                                 (facts.f_flag & ST_RDONLY) != 0 ? ", read-only" : "");
+  finding.said = absl::StrFormat("%s: %d MiB free", folder, bytes >> 20);
+  if ((facts.f_flag & ST_RDONLY) != 0) {
+    finding.good = false;
+    absl::StrAppend(&finding.said, ", read-only");
+  } else if (bytes < kWantedBytes) {
+    finding.good = false;
+    absl::StrAppend(&finding.said, ", ", kWantedBytes >> 20, " MiB are wanted");
+  }
   return finding;
 }
 
@@ -72,10 +78,9 @@ Finding Check(const std::string& what, const absl::Status& status, const std::st
   return {what, status.ok(), status.ok() ? good : std::string(status.message()), code};
 }
 
-// The server and its model. Unset if it did not answer.
-absl::StatusOr<v1::GetModelResponse> Examine(const Context& context,
+// The server that the context names, and its model. An error if it did not answer.
+absl::StatusOr<v1::GetModelResponse> Examine(const Context& context, Client* client,
                                              std::vector<Finding>* findings) {
-  STEER_ASSIGN_OR_RETURN(std::unique_ptr<Client> client, MakeClient(context));
   absl::StatusOr<v1::GetModelResponse> model = client->GetModel();
   findings->push_back(CheckServer(context, model));
   if (!model.ok()) return model;
@@ -114,11 +119,13 @@ Finding CheckTogether(const std::vector<v1::GetModelResponse>& models) {
 
 int Doctor(const Context& context, const DoctorFlags& flags) {
   std::vector<Finding> findings;
-  absl::Status addresses = CheckServers(context);
-  if (!addresses.ok()) return Fail(context, addresses, Source::kInput);
+  const absl::StatusOr<std::vector<std::unique_ptr<Client>>> clients = MakeClients(context);
+  if (!clients.ok()) return Fail(context, clients.status(), Source::kInput);
+  const std::vector<std::string> servers = ServersOf(context);
   std::vector<v1::GetModelResponse> models;
-  for (const std::string& server : ServersOf(context)) {
-    absl::StatusOr<v1::GetModelResponse> model = Examine(ForServer(context, server), &findings);
+  for (size_t i = 0; i < servers.size(); ++i) {
+    absl::StatusOr<v1::GetModelResponse> model =
+        Examine(ForServer(context, servers[i]), (*clients)[i].get(), &findings);
     if (model.ok()) models.push_back(*std::move(model));
   }
   if (models.size() > 1) findings.push_back(CheckTogether(models));

@@ -49,7 +49,7 @@ class Tally : public OutcomeSink {
 
 int Evaluate(const Context& context, const EvaluateFlags& flags) {
   CatchStopSignals();
-  absl::StatusOr<PromptFile> file = ReadPrompts(flags.prompts, flags.field);
+  absl::StatusOr<PromptFile> file = ReadPrompts(flags.prompts, flags.field, "--field");
   if (!file.ok()) return Fail(context, file.status(), Source::kInput);
   absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(
       context, [](ClientOptions* options) { options->stop = [] { return StopSignals() > 0; }; });
@@ -78,9 +78,10 @@ int Evaluate(const Context& context, const EvaluateFlags& flags) {
     if (!flags.system.empty()) prompt->set_system(flags.system);
   }
   if (request.prompts_size() == 0) {
-    return Fail(context,
-                absl::InvalidArgumentError(absl::StrCat(flags.prompts, " holds no prompt")),
-                Source::kInput);
+    return Fail(
+        context,
+        absl::InvalidArgumentError(absl::StrCat("--prompts: ", flags.prompts, " holds no prompt")),
+        Source::kInput);
   }
   Tally tally;
   // One arm: run again whole after a break, so that its receipt covers every row.

@@ -33,16 +33,19 @@ struct FitFlags {
 };
 
 absl::Status FromFiles(const FitFlags& flags, v1::FitDirectionRequest* request) {
-  auto add = [&](const std::string& path, const std::string& field, auto* prompts) -> absl::Status {
-    STEER_ASSIGN_OR_RETURN(PromptFile file, ReadPrompts(path, field));
+  auto add = [&](const std::string& path, const std::string& field, absl::string_view field_flag,
+                 auto* prompts) -> absl::Status {
+    STEER_ASSIGN_OR_RETURN(PromptFile file, ReadPrompts(path, field, field_flag));
     for (const PromptRow& row : file.kept) {
       if (flags.limit > 0 && prompts->size() >= flags.limit) break;
       prompts->Add()->set_user(row.text);
     }
     return absl::OkStatus();
   };
-  STEER_RETURN_IF_ERROR(add(flags.harmful, flags.harmful_field, request->mutable_harmful()));
-  STEER_RETURN_IF_ERROR(add(flags.harmless, flags.harmless_field, request->mutable_harmless()));
+  STEER_RETURN_IF_ERROR(
+      add(flags.harmful, flags.harmful_field, "--harmful-field", request->mutable_harmful()));
+  STEER_RETURN_IF_ERROR(
+      add(flags.harmless, flags.harmless_field, "--harmless-field", request->mutable_harmless()));
   for (int position : flags.positions) request->add_positions(position);
   request->set_drop_states(flags.drop_states);
   return absl::OkStatus();

@@ -51,20 +51,19 @@ absl::StatusOr<TokenCounts> CountTokens(const Plan& plan, const PlanData& data, 
   return counts;
 }
 
-// The facts of every server that --server names, the first one's client too.
-absl::Status AskServers(const Context& context, std::vector<ServerFacts>* facts,
-                        std::unique_ptr<Client>* first) {
+// The facts of every server that --server names.
+absl::StatusOr<std::vector<ServerFacts>> AskServers(
+    const Context& context, const std::vector<std::unique_ptr<Client>>& clients) {
   const std::vector<std::string> servers = ServersOf(context);
-  for (const std::string& server : servers) {
-    STEER_ASSIGN_OR_RETURN(std::unique_ptr<Client> client, MakeClient(ForServer(context, server)));
-    absl::StatusOr<v1::GetModelResponse> model = client->GetModel();
+  std::vector<ServerFacts> facts;
+  for (size_t i = 0; i < servers.size(); ++i) {
+    const absl::StatusOr<v1::GetModelResponse> model = clients[i]->GetModel();
     if (!model.ok()) {
-      return servers.size() > 1 ? Annotate(model.status(), server) : model.status();
+      return servers.size() > 1 ? Annotate(model.status(), servers[i]) : model.status();
     }
-    facts->push_back(ToServerFacts(*model));
-    if (*first == nullptr) *first = std::move(client);
+    facts.push_back(ToServerFacts(*model));
   }
-  return absl::OkStatus();
+  return facts;
 }
 
 // What a run on several servers adds to a check that was made with the first one's facts.
@@ -108,20 +107,22 @@ int Examine(const Context& context, const PlanFlags& flags, Examined* out) {
   out->data = *std::move(data);
   TokenCounts tokens;
   std::vector<ServerFacts> servers;
-  std::unique_ptr<Client> client;
+  std::vector<std::unique_ptr<Client>> clients;
   if (flags.trial && ServersOf(context).size() > 1) {
     Fail(context, absl::InvalidArgumentError("--trial times one server; name one with --server"),
          Source::kInput);
     return kExitUsage;
   }
   if (!flags.offline) {
-    absl::Status addresses = CheckServers(context);
-    if (!addresses.ok()) return Fail(context, addresses, Source::kInput);
-    absl::Status asked = AskServers(context, &servers, &client);
-    if (!asked.ok()) return Fail(context, asked, Source::kServer);
+    absl::StatusOr<std::vector<std::unique_ptr<Client>>> made = MakeClients(context);
+    if (!made.ok()) return Fail(context, made.status(), Source::kInput);
+    clients = *std::move(made);
+    absl::StatusOr<std::vector<ServerFacts>> asked = AskServers(context, clients);
+    if (!asked.ok()) return Fail(context, asked.status(), Source::kServer);
+    servers = *std::move(asked);
     out->facts = servers[0];
-    absl::StatusOr<TokenCounts> counted =
-        CountTokens(out->plan, out->data, static_cast<int>(servers[0].max_prompts), client.get());
+    absl::StatusOr<TokenCounts> counted = CountTokens(
+        out->plan, out->data, static_cast<int>(servers[0].max_prompts), clients[0].get());
     if (!counted.ok()) return Fail(context, counted.status(), Source::kServer);
     tokens = *std::move(counted);
   }
@@ -131,7 +132,7 @@ int Examine(const Context& context, const PlanFlags& flags, Examined* out) {
   out->check = *std::move(check);
   CheckSpread(context, out->plan, servers, &out->check);
   if (flags.trial && out->check.violations.empty()) {
-    absl::StatusOr<Trial> trial = TryPlan(out->plan, out->data, servers[0], client.get());
+    absl::StatusOr<Trial> trial = TryPlan(out->plan, out->data, servers[0], clients[0].get());
     if (!trial.ok()) return Fail(context, trial.status(), Source::kServer);
     out->check.trial = *trial;
     out->check.expected_seconds = ExpectedSeconds(*out->check.work, servers[0], *trial);
@@ -185,7 +186,7 @@ int Show(const Context& context, const PlanFlags& flags) {
 bool InRunFolder(const std::string& path) {
   std::error_code error;
   fs::path folder = fs::weakly_canonical(fs::absolute(path, error), error).parent_path();
-  for (; !error && !folder.empty(); folder = folder.parent_path()) {
+  for (; !error; folder = folder.parent_path()) {
     if (fs::exists(folder / "cells.jsonl", error) || fs::exists(folder / "lock.json", error))
       return true;
     if (folder == folder.root_path()) break;

@@ -165,24 +165,21 @@ void Progress::OnSeedEnd(uint64_t seed) {
 }
 
 void Progress::OnServer(const ServerChange& change) {
-  switch (change.kind) {
-    case ServerChange::kUp:
-      Line(absl::StrCat("server ", change.server, ": answers, numeric fingerprint ",
-                        change.numeric_fingerprint.substr(0, 12)));
-      if (numerics_seen_.insert(change.numeric_fingerprint).second && numerics_seen_.size() == 2) {
-        Line(
-            "note: the servers differ in numeric fingerprint. A seed that loses its server begins "
-            "anew where no other has the same, and which server a seed is on shows in its numbers");
-      }
-      return;
-    case ServerChange::kAway:
-      Line(absl::StrCat("server ", change.server, ": lost: ", change.why.message()));
-      return;
-    case ServerChange::kOut:
-      Finish();
-      // Loud, whatever --quiet says: the run goes on without it.
-      fprintf(stderr, "steerctl: server %s is left out: %s\n", change.server.c_str(),
-              std::string(change.why.message()).c_str());
+  if (change.kind == ServerChange::kUp) {
+    Line(absl::StrCat("server ", change.server, ": answers, numeric fingerprint ",
+                      change.numeric_fingerprint.substr(0, 12)));
+    if (numerics_seen_.insert(change.numeric_fingerprint).second && numerics_seen_.size() == 2) {
+      Line(
+          "note: the servers differ in numeric fingerprint. A seed that loses its server begins "
+          "anew where no other has the same, and which server a seed is on shows in its numbers");
+    }
+  } else if (change.kind == ServerChange::kAway) {
+    Line(absl::StrCat("server ", change.server, ": lost: ", change.why.message()));
+  } else {
+    Finish();
+    // Loud, whatever --quiet says: the run goes on without it.
+    fprintf(stderr, "steerctl: server %s is left out: %s\n", change.server.c_str(),
+            std::string(change.why.message()).c_str());
   }
 }
 

@@ -36,11 +36,6 @@ class Progress : public RunObserver {
   // Ends the renewed line.
   void Finish();
 
-  int64_t cells() const { return cells_; }
-  int64_t done_cells() const { return done_cells_; }
-  int64_t failed_cells() const { return failed_cells_; }
-  int64_t rows() const { return rows_; }
-  int64_t done_rows() const { return done_rows_; }
   // Seconds to the end at the pace of this session; unset until three cells are done.
   absl::optional<double> SecondsLeft() const;
 

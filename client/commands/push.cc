@@ -24,7 +24,7 @@ struct PushFlags {
 
 // What a gateway's failure is to the user.
 absl::Status GatewayError(const std::string& url, const absl::Status& status) {
-  if (status.ok() || ReasonOf(status) == "NO_SUCH_GROUP") return status;
+  if (status.ok()) return status;
   const char* what = ReasonOf(status) == "NO_ANSWER" ? "no Pushgateway answers at "
                                                      : "what answers as Pushgateway refused, at ";
   return MakeError(absl::StatusCode::kUnavailable, "GATEWAY_FAILED",

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/digest.h"
+#include "common/errors.h"
 #include "common/status_macros.h"
 
 namespace steer {
@@ -129,36 +130,57 @@ void AddEditFlags(CLI::App* command, EditFlags* flags) {
       ->group(group);
 }
 
+namespace {
+
+struct NamedDirection {
+  double coefficient = 1;
+  v1::DirectionRef ref;
+};
+
+// What `flag` was given, with its set looked up. Errors about the text name the flag.
+absl::StatusOr<NamedDirection> Named(absl::string_view flag, const std::string& text, int position,
+                                     Client* client) {
+  absl::StatusOr<DirectionArgument> argument = ParseDirection(text);
+  if (!argument.ok()) return Annotate(argument.status(), flag);
+  STEER_ASSIGN_OR_RETURN(std::string id, ResolveSet(argument->set, client));
+  return NamedDirection{argument->coefficient, ToRef(*argument, id, position)};
+}
+
+}  // namespace
+
 absl::StatusOr<v1::Intervention> ToIntervention(const EditFlags& flags, Client* client) {
   v1::Intervention intervention;
   v1::Op* ablation = nullptr;
   double fraction = 1;
   for (const std::string& text : flags.ablate) {
-    STEER_ASSIGN_OR_RETURN(DirectionArgument argument, ParseDirection(text));
-    STEER_ASSIGN_OR_RETURN(std::string id, ResolveSet(argument.set, client));
-    if (ablation != nullptr && argument.coefficient != fraction) {
-      return absl::InvalidArgumentError("directions that are ablated together need one fraction");
+    STEER_ASSIGN_OR_RETURN(NamedDirection named, Named("--ablate", text, flags.position, client));
+    if (ablation == nullptr) {
+      ablation = intervention.add_ops();
+      fraction = named.coefficient;
     }
-    fraction = argument.coefficient;
-    if (ablation == nullptr) ablation = intervention.add_ops();
+    if (named.coefficient != fraction) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--ablate: directions that are removed together need one fraction; ",
+                       fraction, " and ", named.coefficient, " are given"));
+    }
     ablation->mutable_sites()->set_all(true);
     ablation->set_tokens(v1::TOKEN_SCOPE_ALL);
     ablation->mutable_ablate()->set_fraction(fraction);
-    *ablation->mutable_ablate()->add_directions() = ToRef(argument, id, flags.position);
+    *ablation->mutable_ablate()->add_directions() = named.ref;
   }
   for (const std::string& text : flags.add) {
-    STEER_ASSIGN_OR_RETURN(DirectionArgument argument, ParseDirection(text));
-    STEER_ASSIGN_OR_RETURN(std::string id, ResolveSet(argument.set, client));
+    STEER_ASSIGN_OR_RETURN(NamedDirection named, Named("--add", text, flags.position, client));
     v1::Op* op = intervention.add_ops();
-    op->mutable_sites()->add_layer_inputs(argument.layer);
+    op->mutable_sites()->add_layer_inputs(named.ref.layer());
     op->set_tokens(v1::TOKEN_SCOPE_ALL);
-    op->mutable_add()->set_coefficient(argument.coefficient);
-    *op->mutable_add()->mutable_direction() = ToRef(argument, id, flags.position);
+    op->mutable_add()->set_coefficient(named.coefficient);
+    *op->mutable_add()->mutable_direction() = named.ref;
   }
   return intervention;
 }
 
-absl::StatusOr<PromptFile> ReadPrompts(const std::string& path, const std::string& field) {
+absl::StatusOr<PromptFile> ReadPrompts(const std::string& path, const std::string& field,
+                                       absl::string_view field_flag) {
   PromptSource source;
   std::filesystem::path name(path);
   source.file = name.filename().string();
@@ -170,7 +192,7 @@ absl::StatusOr<PromptFile> ReadPrompts(const std::string& path, const std::strin
                                           : PromptFormat::kText;
   if (source.format == PromptFormat::kCsv && field.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, " is CSV: name the column that holds the prompts"));
+        absl::StrCat(path, " is CSV: name the column that holds the prompts with ", field_flag));
   }
   std::string folder = name.parent_path().string();
   return ReadPromptFile(source, folder.empty() ? "." : folder);

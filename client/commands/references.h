@@ -47,7 +47,9 @@ void AddEditFlags(CLI::App* command, EditFlags* flags);
 absl::StatusOr<v1::Intervention> ToIntervention(const EditFlags& flags, Client* client);
 
 // Prompts from a file whose format follows its name (.csv, .json, .jsonl, otherwise text).
-absl::StatusOr<PromptFile> ReadPrompts(const std::string& path, const std::string& field);
+// `field_flag` gave the field, or is what the user should give.
+absl::StatusOr<PromptFile> ReadPrompts(const std::string& path, const std::string& field,
+                                       absl::string_view field_flag);
 
 // --prompt, or standard input where it was not given. INVALID_ARGUMENT beyond the contract's limit
 // or without text.

@@ -1,6 +1,7 @@
 // steerctl reproduce DIR
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -37,41 +38,22 @@ std::string Absolute(const std::string& path) {
   return (absolute.has_filename() ? absolute : absolute.parent_path()).string();
 }
 
-ExitCode CodeOf(CheckWeight worst) {
-  switch (worst) {
-    case CheckWeight::kNote:
-      return kExitOk;
-    case CheckWeight::kFigure:
-      return kExitFigure;
-    case CheckWeight::kUnfinished:
-      return kExitIncomplete;
-    case CheckWeight::kUnreachable:
-      return kExitUnreachable;
-    case CheckWeight::kServer:
-      return kExitServer;
-    case CheckWeight::kResults:
-      return kExitInput;
-  }
-  return kExitFailure;
-}
+struct Ending {
+  ExitCode code;
+  const char* conclusion;
+};
 
-const char* Conclusion(CheckWeight worst) {
-  switch (worst) {
-    case CheckWeight::kNote:
-      return "whole: nothing that was checked differs or is missing";
-    case CheckWeight::kFigure:
-      return "whole but for figures: all numbers hold";
-    case CheckWeight::kUnfinished:
-      return "unfinished: what is measured holds";
-    case CheckWeight::kUnreachable:
-      return "the folder holds; a server could not be asked";
-    case CheckWeight::kServer:
-      return "the folder holds; a server is not one for its lock";
-    case CheckWeight::kResults:
-      return "damaged, changed or not reproduced: see the lines above";
-  }
-  return "";
-}
+// By the worst weight of a check that failed, in the order of CheckWeight.
+constexpr Ending kEndings[] = {
+    {kExitOk, "whole: nothing that was checked differs or is missing"},
+    {kExitFigure, "whole but for figures: all numbers hold"},
+    {kExitIncomplete, "unfinished: what is measured holds"},
+    {kExitUnreachable, "the folder holds; a server could not be asked"},
+    {kExitServer, "the folder holds; a server is not one for its lock"},
+    {kExitInput, "damaged, changed or not reproduced: see the lines above"}};
+static_assert(std::size(kEndings) == static_cast<size_t>(CheckWeight::kResults) + 1);
+
+const Ending& EndingOf(CheckWeight worst) { return kEndings[static_cast<size_t>(worst)]; }
 
 void CheckData(const Lock& lock, const std::string& data_root, std::vector<CheckResult>* checks) {
   for (PromptClass prompt_class : {PromptClass::kHarmful, PromptClass::kHarmless}) {
@@ -101,12 +83,10 @@ std::string OtherFacts(const v1::GetModelResponse& model, const RunProvenance& p
   return "";
 }
 
-void CheckServer(const Context& context, const Lock& lock, const RunProvenance& provenance,
+void CheckServer(const std::string& server, Client* client, const CheckedRun& run,
                  const std::set<std::string>& fingerprints, std::vector<CheckResult>* checks) {
-  const std::string what = absl::StrCat("server ", context.channel.server);
-  absl::StatusOr<std::unique_ptr<Client>> client = MakeClient(context);
-  const absl::StatusOr<v1::GetModelResponse> model =
-      client.ok() ? (*client)->GetModel() : absl::StatusOr<v1::GetModelResponse>(client.status());
+  const std::string what = absl::StrCat("server ", server);
+  const absl::StatusOr<v1::GetModelResponse> model = client->GetModel();
   if (!model.ok()) {
     const bool away = ExitCodeOf(model.status(), Source::kServer) == kExitUnreachable;
     checks->push_back({what, CheckState::kMissing,
@@ -114,7 +94,7 @@ void CheckServer(const Context& context, const Lock& lock, const RunProvenance& 
                        away ? CheckWeight::kUnreachable : CheckWeight::kServer});
     return;
   }
-  const absl::Status fits = CheckLockAgainstServer(lock, ToServerFacts(*model));
+  const absl::Status fits = CheckLockAgainstServer(*run.lock, ToServerFacts(*model));
   checks->push_back({what, fits.ok() ? CheckState::kOk : CheckState::kDiffers,
                      fits.ok() ? absl::StrCat("it fits the lock: ", model->name(), ", model ",
                                               model->model_fingerprint(), ", ", model->dtype())
@@ -123,14 +103,13 @@ void CheckServer(const Context& context, const Lock& lock, const RunProvenance& 
   if (fingerprints.empty()) return;
   const bool same = fingerprints.count(model->numeric_fingerprint()) > 0;
   checks->push_back(
-      {absl::StrCat("numbers ", context.channel.server),
-       same ? CheckState::kOk : CheckState::kDiffers,
+      {absl::StrCat("numbers ", server), same ? CheckState::kOk : CheckState::kDiffers,
        same ? absl::StrCat("the cells' numeric fingerprint",
                            fingerprints.size() > 1 ? ", one of several" : "",
                            ": the same bits are expected")
             : absl::StrCat("another numeric fingerprint than the cells': numbers may differ in the "
                            "last places",
-                           OtherFacts(*model, provenance, fingerprints)),
+                           OtherFacts(*model, run.provenance, fingerprints)),
        CheckWeight::kNote});
 }
 
@@ -178,6 +157,12 @@ int Reproduce(const Context& context, const ReproduceFlags& flags) {
                           "--against names the same folder: a run does not reproduce itself"),
                 Source::kInput);
   }
+  std::vector<std::unique_ptr<Client>> clients;
+  if (flags.server_given) {
+    absl::StatusOr<std::vector<std::unique_ptr<Client>>> made = MakeClients(context);
+    if (!made.ok()) return Fail(context, made.status(), Source::kInput);
+    clients = *std::move(made);
+  }
   absl::StatusOr<CheckedRun> run = CheckRunFolder(flags.folder);
   if (!run.ok()) return Fail(context, run.status(), Source::kInput);
   std::vector<CheckResult> checks = std::move(run->checks);
@@ -186,10 +171,9 @@ int Reproduce(const Context& context, const ReproduceFlags& flags) {
   const std::set<std::string> fingerprints = FingerprintsOf(*run);
   if (run->lock) {
     if (!flags.data_root.empty()) CheckData(*run->lock, flags.data_root, &checks);
-    if (flags.server_given) {
-      for (const std::string& server : ServersOf(context)) {
-        CheckServer(ForServer(context, server), *run->lock, run->provenance, fingerprints, &checks);
-      }
+    const std::vector<std::string> servers = ServersOf(context);
+    for (size_t i = 0; i < clients.size(); ++i) {
+      CheckServer(servers[i], clients[i].get(), *run, fingerprints, &checks);
     }
     CommandInputs inputs;
     inputs.folder = Absolute(flags.folder);
@@ -209,26 +193,26 @@ int Reproduce(const Context& context, const ReproduceFlags& flags) {
     comparison = *std::move(compared);
   }
 
-  const CheckWeight worst = WorstOf(checks);
+  const Ending& ending = EndingOf(WorstOf(checks));
   const std::string digest = run->lock ? run->lock->digest : "";
   if (context.json) {
     const int printed =
         PrintJson(context, {{"folder", OneLine(flags.folder)},
                             {"lock_digest", run->lock ? Json(digest) : Json()},
-                            {"conclusion", Conclusion(worst)},
+                            {"conclusion", ending.conclusion},
                             {"checks", ChecksJson(checks)},
                             {"made_by", ProvenanceJson(run->provenance)},
                             {"commands", CommandsJson(commands)},
                             {"against", comparison ? ComparisonJson(*comparison) : Json()}});
-    return printed != kExitOk ? printed : CodeOf(worst);
+    return printed != kExitOk ? printed : ending.code;
   }
   std::string text;
   if (run->lock) absl::StrAppend(&text, "plan ", run->lock->plan.name, ", lock ", digest, "\n\n");
-  absl::StrAppend(&text, CheckLines(checks), "\n", Conclusion(worst), "\n");
+  absl::StrAppend(&text, CheckLines(checks), "\n", ending.conclusion, "\n");
   if (comparison) absl::StrAppend(&text, "\n", ComparisonLines(*comparison));
   absl::StrAppend(&text, "\nMade by\n", ProvenanceLines(run->provenance));
   if (!commands.empty()) absl::StrAppend(&text, "\nTo run it again\n\n", CommandLines(commands));
-  return Print(text) ? CodeOf(worst) : kExitDisk;
+  return Print(text) ? ending.code : kExitDisk;
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ int Execute(const Context& context, const RunFlags& flags, const Lock& lock,
     int code = Fail(context, ran, Source::kServer);
     if (!ended.ok() && code != kExitDisk) Fail(context, ended, Source::kInput);
     // Of a mistake in what was given, the error has said what to change.
-    if (code != kExitInput && code != kExitUsage) {
+    if (code != kExitInput) {
       Say(context, absl::StrCat("what is measured is safe in ", output,
                                 "; the same command goes on from there"));
     }

@@ -33,10 +33,10 @@ v1::EvaluateRequest RequestOf(const Plan& plan, const PlanData& data, const Serv
   v1::Arm* arm = request.add_arms();
   arm->set_name("trial");
   const SeedSplits& seed = data.splits.front();
-  const size_t longest = std::max(seed.harmful.train.size(), seed.harmless.train.size());
-  for (size_t i = 0; i < longest && static_cast<size_t>(request.prompts_size()) < rows; ++i) {
+  // A plan splits both classes into the same sizes.
+  const size_t pairs = std::min(seed.harmful.train.size(), seed.harmless.train.size());
+  for (size_t i = 0; i < pairs && static_cast<size_t>(request.prompts_size()) < rows; ++i) {
     for (const ClassSplits* of : {&seed.harmful, &seed.harmless}) {
-      if (i >= of->train.size()) continue;
       arm->add_prompts(request.prompts_size());
       *request.add_prompts() = ToPrompt(plan, of->train[i]);
     }

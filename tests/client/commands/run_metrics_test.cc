@@ -243,6 +243,67 @@ TEST(RunFacts, RefuseWhatNobodyWrote) {
     EXPECT_FALSE(ParseRunFacts(damaged).ok()) << key;
   }
   EXPECT_FALSE(ParseRunFacts(Json::array()).ok());
+  auto damaged = [&](const Json& changes) {
+    Json json = good;
+    json.merge_patch(changes);
+    return ParseRunFacts(json);
+  };
+  EXPECT_FALSE(damaged({{"progress", "x"}}).ok());
+  EXPECT_FALSE(damaged({{"seconds_left", "x"}}).ok());
+  EXPECT_FALSE(damaged({{"retries", {{{"method", "Fit"}, {"count", 1}}}}}).ok()) << "no code";
+  EXPECT_FALSE(
+      damaged({{"retries", {{{"method", "Fit"}, {"code", "UNKNOWN"}, {"count", "x"}}}}}).ok());
+  EXPECT_FALSE(damaged({{"servers", {{{"server", "a:1"}, {"up", 1}}}}}).ok());
+}
+
+TEST(RunFacts, WhatIsNotKnownMayBeAbsent) {
+  Json json = RunFactsJson(SomeFacts());
+  json.erase("progress");
+  json.erase("seconds_left");
+  const auto facts = ParseRunFacts(json);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_FALSE(facts->progress);
+  EXPECT_FALSE(facts->seconds_left);
+  EXPECT_FALSE(*facts == SomeFacts());
+}
+
+// What a run without a usable layer, or without a prompt, has no numbers of.
+TEST(RunMetrics, NothingIsDividedByNothing) {
+  const Lock lock = SmallLock();
+  RunState state = WholeState(lock);
+  state.summary.seeds[0].test_arms[0].refusals = {0, 0};
+  state.summary.seeds[0].selection->chosen = false;
+  const std::string page = RunMetrics(lock, state, SomeFacts()).Render();
+  EXPECT_TRUE(absl::StrContains(
+      page,
+      "steer_experiment_dose_ratio{seed=\"3\",arm=\"ablate/harmful\",prompts=\"harmful\"} 0\n"))
+      << page;
+  EXPECT_FALSE(absl::StrContains(page, "steer_experiment_selected_layer{"));
+  EXPECT_FALSE(absl::StrContains(page, "nan"));
+}
+
+TEST(ReadRunState, ADamagedRecordIsAnError) {
+  Lock lock = SmallLock();
+  lock.splits.resize(1);
+  lock.splits[0].seed = 3;
+  TemporaryFolder folder;
+  const auto state = [&](const Record& record) {
+    const std::string path = folder / "cells.jsonl";
+    unlink(path.c_str());
+    auto log = *ResultLog::Open(path);
+    EXPECT_TRUE(log->Append(record).ok());
+    return ReadRunState(lock, *log).status();
+  };
+  const Json digest = {{"plan_digest", lock.digest}};
+  auto payload = [&](const char* kind) {
+    Json json = digest;
+    json["kind"] = kind;
+    return json;
+  };
+  // Of the choice of a layer, of a cell that the lock does not name, and of another lock.
+  EXPECT_FALSE(state({"seed-3/selected", payload("selection")}).ok());
+  EXPECT_FALSE(state({"seed-3/test/other", payload("cell")}).ok());
+  EXPECT_FALSE(state({"seed-9/other", {{"kind", "other"}, {"plan_digest", "x"}}}).ok());
 }
 
 }  // namespace

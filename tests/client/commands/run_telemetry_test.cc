@@ -125,8 +125,9 @@ TEST_F(Telemetry, AddressesAreCheckedBeforeARunBegins) {
     EXPECT_FALSE(status.ok());
     return ExitCodeOf(status, Source::kInput);
   };
-  for (const char* address : {"nonsense", ":9465", "127.0.0.1:", "127.0.0.1:1,0.0.0.0:2",
-                              "127.0.0.1:0,127.0.0.1:0", "127.0.0.1:70000", "127.0.0.1:9465s"}) {
+  for (const char* address :
+       {"nonsense", ":9465", "127.0.0.1:", "127.0.0.1:1,0.0.0.0:2", "127.0.0.1:0,127.0.0.1:0",
+        "127.0.0.1,0.0.0.0:2", "127.0.0.1:70000", "127.0.0.1:9465s"}) {
     EXPECT_EQ(code({address, true, ""}), kExitUsage) << address;
   }
   for (const char* address : {"0.0.0.0:0", "[::]:0", "example.org:0", "127.evil.example:0"}) {
@@ -140,6 +141,29 @@ TEST_F(Telemetry, AddressesAreCheckedBeforeARunBegins) {
   auto open = RunTelemetry::Start({"0.0.0.0:0", true, ""}, lock_);
   ASSERT_TRUE(open.ok()) << open.status();
   EXPECT_FALSE(HttpGet((*open)->port(), "/metrics").empty());
+}
+
+TEST_F(Telemetry, ARunThatPausesIsShownAgainWhenItGoesOn) {
+  auto telemetry = Started();
+  telemetry->Begin(log_.get(), absl::Now(), "a:1");
+  PageWith(*telemetry, "steer_experiment_info");
+  absl::SleepFor(absl::Milliseconds(1500));  // longer than the least time between snapshots
+  telemetry->OnCell(CellRecord());
+  PageWith(*telemetry, "\nsteer_experiment_cells_done_total 1\n");
+}
+
+TEST_F(Telemetry, ALogThatCannotBeReadLeavesThePageAsItWas) {
+  auto telemetry = Started();
+  telemetry->Finish();  // before it began there is nothing to show
+  EXPECT_FALSE(absl::StrContains(HttpGet(telemetry->port(), "/metrics"), "steer_experiment_info"));
+  telemetry->Begin(log_.get(), absl::Now(), "a:1");
+  PageWith(*telemetry, "steer_experiment_info");
+  ASSERT_TRUE(
+      log_->Append({"seed-0/other", {{"kind", "cell"}, {"plan_digest", lock_.digest}}}).ok());
+  telemetry->End("done");
+  telemetry->Finish();
+  EXPECT_TRUE(absl::StrContains(HttpGet(telemetry->port(), "/metrics"),
+                                "\nsteer_experiment_state{state=\"running\"} 1\n"));
 }
 
 TEST_F(Telemetry, HalfOpenConnectionsDoNotHoldUpAScrape) {

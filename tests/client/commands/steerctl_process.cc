@@ -25,10 +25,9 @@ ProcessResult RunSteerctl(const std::vector<std::string>& arguments,
   TemporaryFolder folder;
   WriteAll(folder / "in", options.input);
   std::vector<std::string> words;
-  if (options.file_size_limit > 0) {
-    words = {"bash", "-c", absl::StrCat("ulimit -f ", options.file_size_limit, "; exec \"$@\""),
-             "bash"};
-  }
+  std::string before = options.before;
+  if (options.file_size_limit > 0) before = absl::StrCat("ulimit -f ", options.file_size_limit);
+  if (!before.empty()) words = {"/bin/bash", "-c", before + "; exec \"$@\"", "bash"};
   words.push_back(BuildPath("client/steerctl"));
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;

@@ -20,7 +20,8 @@ struct ProcessOptions {
   long file_size_limit = 0;  // RLIMIT_FSIZE in KiB, 0: none
   double signal_after = 0;   // seconds until `signal_sent`, 0: never
   int signal_sent = 0;
-  std::string path;  // PATH in place of ours
+  std::string path;    // PATH in place of ours
+  std::string before;  // bash commands in the same process, before it becomes steerctl
 };
 
 ProcessResult RunSteerctl(const std::vector<std::string>& arguments,

@@ -7,7 +7,7 @@
 #include "common/json.h"
 #include "common/numeric_fingerprint.h"
 #include "gtest/gtest.h"
-#include "tests/client/api/fake_service.h"
+#include "tests/client/commands/edited_service.h"
 #include "tests/client/commands/steerctl_process.h"
 #include "tests/client/run/experiment_files.h"
 
@@ -38,7 +38,7 @@ class SteerctlReproduce : public ::testing::Test {
     return result;
   }
   TemporaryFolder folder_;
-  FakeService service_;
+  EditedService service_;
 };
 
 TEST_F(SteerctlReproduce, NeedsNoServerAndPrintsTheCommands) {
@@ -112,6 +112,114 @@ TEST_F(SteerctlReproduce, ServersAreCheckedOneByOne) {
   result = Reproduce({"--server", service_.address(), "--patience", "0.2"});
   EXPECT_EQ(result.exit_code, kExitUnreachable) << result.out;
   EXPECT_TRUE(absl::StrContains(result.out, "no answer")) << result.out;
+}
+
+TEST_F(SteerctlReproduce, NumericFactsThatDifferAreNamed) {
+  const std::vector<std::string> ask = {"--server", service_.address()};
+  service_.behaviour.numeric_fingerprint = std::string(64, 'c');
+  const auto numbers = [&] {
+    const ProcessResult result = Reproduce(ask);
+    EXPECT_EQ(result.exit_code, kExitOk) << result.out;
+    const size_t at = result.out.find("may differ in the last places");
+    EXPECT_NE(at, std::string::npos) << result.out;
+    return result.out.substr(at, result.out.find('\n', at) - at);
+  };
+  const std::string same = "may differ in the last places";
+  EXPECT_EQ(numbers(), same) << "no fact says why";
+  service_.edit_model = [](v1::GetModelResponse* model) {
+    (*model->mutable_numeric_facts())["threads"] = "4";
+  };
+  EXPECT_EQ(numbers(), same + " (threads 2, here 4)");
+  service_.edit_model = [](v1::GetModelResponse* model) { model->clear_numeric_facts(); };
+  EXPECT_EQ(numbers(), same + " (threads 2, here unknown)");
+  // Facts that do not prove the fingerprint, or none, say nothing.
+  std::string run = ReadAll(folder_ / "out/run.json");
+  run.replace(run.find("\"threads\": \"2\""), 14, "\"threads\": \"3\"");
+  WriteAll(folder_ / "out/run.json", run);
+  EXPECT_EQ(numbers(), same);
+  std::filesystem::remove(folder_ / "out/run.json");
+  EXPECT_EQ(numbers(), same);
+}
+
+TEST_F(SteerctlReproduce, OfARunOnServersWithOtherNumbers) {
+  EditedService other;
+  other.behaviour.numeric_fingerprint = std::string(64, 'c');
+  other.Start();
+  service_.behaviour.row_milliseconds = 3;
+  other.behaviour.row_milliseconds = 3;
+  ASSERT_EQ(RunSteerctl({"run", folder_ / "lock.json", "--output", folder_ / "two", "--server",
+                         absl::StrCat(service_.address(), ",", other.address())})
+                .exit_code,
+            kExitOk);
+  const ProcessResult result =
+      RunSteerctl({"reproduce", folder_ / "two", "--server", other.address()});
+  EXPECT_EQ(result.exit_code, kExitOk) << result.out;
+  EXPECT_TRUE(absl::StrContains(result.out, "fingerprint, one of several: the same bits"))
+      << result.out;
+}
+
+TEST_F(SteerctlReproduce, AServerThatRefusesIsCodeFive) {
+  service_.Refuse("GetModel");
+  const ProcessResult result = Reproduce({"--server", service_.address()});
+  EXPECT_EQ(result.exit_code, kExitServer) << result.out;
+  EXPECT_TRUE(absl::StrContains(result.out, "no answer: not for you")) << result.out;
+}
+
+TEST_F(SteerctlReproduce, CommandsNameWholePaths) {
+  ProcessResult result = RunSteerctl({"reproduce", folder_ / "out/"});
+  EXPECT_TRUE(absl::StrContains(result.out, folder_ / "out-again")) << result.out;
+  // As far as they can be had.
+  ProcessOptions nowhere;
+  nowhere.before = "cd $(mktemp -d) && rmdir $PWD";
+  result = RunSteerctl({"reproduce", folder_ / "out", "--output", "again"}, nowhere);
+  EXPECT_EQ(result.exit_code, kExitOk) << result.err;
+  EXPECT_TRUE(absl::StrContains(result.out, "--output again")) << result.out;
+}
+
+TEST_F(SteerctlReproduce, ARunThatHasNotComeToItsEndIsCodeSix) {
+  service_.Refuse("FitDirection");
+  ASSERT_EQ(Run("unfinished").exit_code, kExitIncomplete);
+  ProcessResult result = RunSteerctl({"reproduce", folder_ / "unfinished"});
+  EXPECT_EQ(result.exit_code, kExitIncomplete) << result.out;
+  EXPECT_TRUE(absl::StrContains(result.out, "unfinished: what is measured holds")) << result.out;
+  result = Reproduce({"--against", folder_ / "unfinished"});
+  EXPECT_EQ(result.exit_code, kExitIncomplete) << result.out;
+  EXPECT_TRUE(absl::StrContains(result.out, "a run has not come to its end")) << result.out;
+}
+
+TEST_F(SteerctlReproduce, ALockThatIsDamagedLeavesNothingToRunAgain) {
+  WriteAll(folder_ / "out/lock.json", "{}");
+  const ProcessResult result = Reproduce();
+  EXPECT_EQ(result.exit_code, kExitInput);
+  EXPECT_FALSE(absl::StrContains(result.out, "To run it again")) << result.out;
+  EXPECT_TRUE((*ParseJson(Reproduce({"--json"}).out))["lock_digest"].is_null());
+}
+
+TEST_F(SteerctlReproduce, AgainstWhatIsNoRunOrOfAnotherLock) {
+  ProcessResult result = Reproduce({"--against", folder_ / "absent"});
+  EXPECT_EQ(result.exit_code, kExitFolder);
+  EXPECT_TRUE(absl::StrContains(result.err, folder_ / "absent")) << result.err;
+  EXPECT_TRUE(absl::StrContains(result.out, "ok  lock.json")) << result.out;
+  std::string plan = ReadAll(folder_ / "plan.yaml");
+  plan.replace(plan.find("seed: 7"), 7, "seed: 8");
+  WriteAll(folder_ / "plan.yaml", plan);
+  ASSERT_EQ(RunSteerctl({"plan", "freeze", folder_ / "plan.yaml", "--output", folder_ / "lock.json",
+                         "--replace", "--server", service_.address()})
+                .exit_code,
+            kExitOk);
+  ASSERT_EQ(Run("other").exit_code, kExitOk);
+  result = Reproduce({"--against", folder_ / "other"});
+  EXPECT_EQ(result.exit_code, kExitFolder);
+  EXPECT_TRUE(absl::StrContains(result.err, "only runs of one lock can be compared")) << result.err;
+}
+
+// Without it nobody knows who made the run; its results are what they are.
+TEST_F(SteerctlReproduce, ARunJsonThatIsMissingIsHeldAgainstNobody) {
+  ASSERT_EQ(Run("again").exit_code, kExitOk);
+  std::filesystem::remove(folder_ / "again/run.json");
+  const ProcessResult result = Reproduce({"--against", folder_ / "again"});
+  EXPECT_EQ(result.exit_code, kExitOk) << result.out;
+  EXPECT_FALSE(absl::StrContains(result.out, "other: ")) << result.out;
 }
 
 TEST_F(SteerctlReproduce, AgainstTellsAReproductionFromAnotherRun) {
