@@ -36,9 +36,10 @@ void CatchStopSignals() {
 
 int StopSignals() { return signals_seen.load(); }
 
-bool StopNow() {
-  int seen = signals_seen.load();
-  return seen > 1 || (seen == 1 && MonotonicSeconds() - first_seen.load() > kGraceSeconds);
+bool StopNow() { return StopsNow(signals_seen.load(), MonotonicSeconds() - first_seen.load()); }
+
+bool StopsNow(int signals, int64_t seconds) {
+  return signals > 1 || (signals == 1 && seconds > kGraceSeconds);
 }
 
 }  // namespace steer

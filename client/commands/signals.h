@@ -3,6 +3,8 @@
 #ifndef STEER_CLIENT_COMMANDS_SIGNALS_H_
 #define STEER_CLIENT_COMMANDS_SIGNALS_H_
 
+#include <cstdint>
+
 namespace steer {
 
 // Installs the handlers for the rest of the program.
@@ -12,6 +14,8 @@ int StopSignals();
 // True from the second signal on, or a while after the first: a cell that never ends must not hold
 // the terminal. Any thread.
 bool StopNow();
+// What StopNow says of so many signals, so long after the first.
+bool StopsNow(int signals, int64_t seconds);
 
 }  // namespace steer
 

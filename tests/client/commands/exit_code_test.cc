@@ -2,6 +2,7 @@
 #include "client/commands/exit_code.h"
 
 #include "absl/status/status.h"
+#include "client/commands/signals.h"
 #include "common/errors.h"
 #include "gtest/gtest.h"
 
@@ -34,6 +35,17 @@ TEST(ExitCode, ByStatusAndSource) {
   for (const auto& c : cases) {
     EXPECT_EQ(ExitCodeOf(c.status, Source::kInput), c.input) << c.status;
     EXPECT_EQ(ExitCodeOf(c.status, Source::kServer), c.server) << c.status;
+  }
+}
+
+TEST(StopSignal, TheSecondStopsAtOnceAndTheFirstAfterAWhile) {
+  const struct {
+    int signals;
+    int64_t seconds;
+    bool stops;
+  } cases[] = {{0, 1000, false}, {1, 0, false}, {1, 15, false}, {1, 16, true}, {2, 0, true}};
+  for (const auto& c : cases) {
+    EXPECT_EQ(StopsNow(c.signals, c.seconds), c.stops) << c.signals << ", " << c.seconds;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <functional>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -265,6 +266,20 @@ TEST(RunFacts, WhatIsNotKnownMayBeAbsent) {
   EXPECT_FALSE(facts->progress);
   EXPECT_FALSE(facts->seconds_left);
   EXPECT_FALSE(*facts == SomeFacts());
+}
+
+TEST(RunFacts, AreEqualIfEveryFieldIs) {
+  const std::function<void(RunFacts*)> changes[] = {
+      [](RunFacts* f) { f->state = "done"; },       [](RunFacts* f) { ++f->started; },
+      [](RunFacts* f) { f->progress.reset(); },     [](RunFacts* f) { ++f->cells_done; },
+      [](RunFacts* f) { f->seconds_left.reset(); }, [](RunFacts* f) { f->retries.clear(); },
+      [](RunFacts* f) { f->servers.clear(); }};
+  for (const auto& change : changes) {
+    RunFacts facts = SomeFacts();
+    EXPECT_TRUE(facts == SomeFacts());
+    change(&facts);
+    EXPECT_FALSE(facts == SomeFacts());
+  }
 }
 
 // What a run without a usable layer, or without a prompt, has no numbers of.

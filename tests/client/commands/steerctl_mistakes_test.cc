@@ -236,6 +236,27 @@ TEST_F(Mistakes, OfPlans) {
   Expect({{"plan", "freeze", folder_ / "bad.yaml"}, kExitInput, {"bad.yaml"}});
 }
 
+// A lock that could not be read back is worth nothing, and is not written.
+TEST_F(Mistakes, APlanThatWouldFreezeIntoNoLock) {
+  service_.edit_model = [](v1::GetModelResponse* model) { model->set_layers(5000); };
+  Expect({{"plan", "freeze", plan(), "--output", lock()},
+          kExitInput,
+          {"the plan cannot be frozen: ", "layers"}});
+  EXPECT_FALSE(std::filesystem::exists(lock()));
+}
+
+TEST_F(Mistakes, WithoutRandomBytesThereIsNoToken) {
+  WriteAll(folder_ / "openssl.cnf",
+           "openssl_conf = init\n[init]\nrandom = generator\n[generator]\nrandom = NONE\n");
+  ProcessOptions options;
+  options.before = absl::StrCat("export OPENSSL_CONF=", folder_ / "openssl.cnf");
+  Expect({{"token", "new", "--role", "run", "--name", "n", "--output", folder_ / "token"},
+          kExitFailure,
+          {"gave no random bytes (NO_RANDOMNESS)"}},
+         options);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "token"));
+}
+
 TEST_F(Mistakes, OfNames) {
   ExpectAll({
       {{"token", "new", "--role", "run", "--name", "no good"}, kExitUsage, {"--name: 1 to 64"}},

@@ -166,6 +166,11 @@ TEST_F(CommandOutput, EvaluateAsText) {
   const v1::EvaluateRequest request = service_.evaluate_requests().back();
   ASSERT_EQ(request.prompts_size(), 10);
   EXPECT_EQ(request.prompts(0).system(), "Be brief.");
+  const Json json = CallJson(more);
+  EXPECT_EQ(json["degenerate"], 0);
+  EXPECT_EQ(json["mean_kl"], 0);
+  EXPECT_GT(json["mean_refusal_log_odds"].get<double>(), 0);
+  EXPECT_FALSE(CallJson(plain).contains("degenerate"));
 }
 
 TEST_F(CommandOutput, AnEvaluationThatBreaksIsCountedOnce) {

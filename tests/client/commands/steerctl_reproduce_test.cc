@@ -151,6 +151,8 @@ TEST_F(SteerctlReproduce, OfARunOnServersWithOtherNumbers) {
                          absl::StrCat(service_.address(), ",", other.address())})
                 .exit_code,
             kExitOk);
+  std::filesystem::remove_all(folder_ /
+                              "two/sets");  // the fake's are none that a server would take
   const ProcessResult result =
       RunSteerctl({"reproduce", folder_ / "two", "--server", other.address()});
   EXPECT_EQ(result.exit_code, kExitOk) << result.out;
@@ -177,7 +179,9 @@ TEST_F(SteerctlReproduce, CommandsNameWholePaths) {
 }
 
 TEST_F(SteerctlReproduce, ARunThatHasNotComeToItsEndIsCodeSix) {
-  service_.Refuse("FitDirection");
+  // For a reason that concerns the fit alone.
+  service_.refused["FitDirection"] =
+      DetailedStatus(grpc::StatusCode::INVALID_ARGUMENT, "not these", "INVALID_REQUEST");
   ASSERT_EQ(Run("unfinished").exit_code, kExitIncomplete);
   ProcessResult result = RunSteerctl({"reproduce", folder_ / "unfinished"});
   EXPECT_EQ(result.exit_code, kExitIncomplete) << result.out;

@@ -1,10 +1,15 @@
 // How runs, reports and pushes end where something around them fails: the exit code, what is said,
 // and what is left in the folder.
+#include <stdlib.h>
+
 #include <filesystem>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/exit_code.h"
+#include "client/commands/run_metrics.h"
+#include "client/plan/lock.h"
+#include "client/run/result_log.h"
 #include "common/json.h"
 #include "gtest/gtest.h"
 #include "tests/client/commands/edited_service.h"
@@ -136,6 +141,28 @@ TEST_F(RunEnds, ReportsOfDamagedFolders) {
   for (const auto& words : commands) ExpectEnd(RunSteerctl(words), kExitInput, "not a lock");
   ExpectEnd(RunSteerctl({"forget", out, "--push-gateway", "http://127.0.0.1:1"}), kExitInput,
             "not a lock");
+}
+
+// What is observed beside a result is read where it is there, and never needed.
+TEST_F(RunEnds, MetricsOfALogWithoutTimes) {
+  ASSERT_EQ(Run("out").exit_code, kExitOk);
+  const absl::StatusOr<Lock> lock = LoadLock(folder_ / "out/lock.json");
+  ASSERT_TRUE(lock.ok()) << lock.status();
+  auto timed = *ResultLog::Open(folder_ / "out/cells.jsonl");
+  auto plain = *ResultLog::Open(folder_ / "plain.jsonl");
+  for (const Record& record : timed->records()) {
+    ASSERT_TRUE(plain->Append({record.key, record.payload}).ok());
+  }
+  const auto count = [&](const ResultLog& log) {
+    const absl::StatusOr<RunState> state = ReadRunState(*lock, log);
+    EXPECT_TRUE(state.ok()) << state.status();
+    const std::string page = RunMetrics(*lock, *state, RunFacts()).Render();
+    const std::string name = "steer_experiment_cell_seconds_count{stage=\"test\"} ";
+    EXPECT_TRUE(absl::StrContains(page, name)) << page;
+    return atoi(page.c_str() + page.find(name) + name.size());
+  };
+  EXPECT_EQ(count(*timed), 12);
+  EXPECT_EQ(count(*plain), 0);
 }
 
 TEST_F(RunEnds, APushOfAnotherLocksRecordsIsRefused) {

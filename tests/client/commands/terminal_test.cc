@@ -153,7 +153,7 @@ TEST_F(ProgressOf, WaitingIsCutToTheTerminal) {
   }
   const std::string line = "waiting for steerd at a:1 (1 h 02 min): cha\xc3\xaenettes";
   EXPECT_EQ(wide, kRenewal + line);
-  EXPECT_EQ(cut, kRenewal + line.substr(0, line.size() - 9) + "...");
+  EXPECT_EQ(cut, kRenewal + line.substr(0, line.size() - 8) + "...");
   EXPECT_EQ(dots, absl::StrCat(kRenewal, "..."));
   EXPECT_EQ(tiny, absl::StrCat(kRenewal, "wa")) << "no room for dots";
   EXPECT_EQ(none, kRenewal + line) << "of no known width: 80 columns";
@@ -192,6 +192,7 @@ TEST(Progress, SaysWhatHappensToSeedsAndServers) {
     fit.seed = 4;
     fit.set_id = "abcdef0123456789";
     progress.OnFit(fit, true);  // of a seed that no server works on
+    progress.OnSeedEnd(4);
     progress.OnServer({"a:1", ServerChange::kUp, "n1", absl::OkStatus()});
     progress.OnServer({"b:1", ServerChange::kUp, "n2", absl::OkStatus()});
     progress.OnServer({"a:1", ServerChange::kAway, "", absl::UnavailableError("gone")});
