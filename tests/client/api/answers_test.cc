@@ -3,13 +3,17 @@
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "client/api/channel.h"
@@ -38,12 +42,18 @@ class ScriptedService : public FakeService {
   std::vector<Scripted<v1::EvaluateResponse>> evaluate;
   std::vector<Scripted<v1::FitDirectionResponse>> fit;
   int tokenized_more = 0;
-  std::vector<v1::EvaluateRequest> asked;
+
+  // Requests of Evaluate since the last call of this, in order.
+  std::vector<v1::EvaluateRequest> TakeAsked() {
+    absl::MutexLock lock(&mutex_);
+    return std::exchange(asked_, {});
+  }
 
   grpc::Status Evaluate(grpc::ServerContext*, const v1::EvaluateRequest* request,
                         grpc::ServerWriter<v1::EvaluateResponse>* writer) override {
-    asked.push_back(*request);
-    return Play(evaluate[std::min(asked.size(), evaluate.size()) - 1], writer);
+    absl::MutexLock lock(&mutex_);
+    asked_.push_back(*request);
+    return Play(evaluate[std::min(asked_.size(), evaluate.size()) - 1], writer);
   }
   grpc::Status FitDirection(grpc::ServerContext*, const v1::FitDirectionRequest* request,
                             grpc::ServerWriter<v1::FitDirectionResponse>* writer) override {
@@ -62,6 +72,8 @@ class ScriptedService : public FakeService {
     for (const Message& message : script.messages) writer->Write(message);
     return script.end;
   }
+  absl::Mutex mutex_;
+  std::vector<v1::EvaluateRequest> asked_ ABSL_GUARDED_BY(mutex_);
 };
 
 v1::EvaluateResponse Row(int arm, int prompt, int64_t sequence) {
@@ -155,14 +167,13 @@ TEST_F(Answers, AStreamThatContradictsTheContractIsRefused) {
   const auto client = Start();
   for (const auto& [messages, said] : cases) {
     service_.evaluate = {{messages}};
-    service_.asked.clear();
     Counter counter;
     const absl::Status status =
         client->Evaluate(TwoByTwo(), Unfinished::kRestart, &counter).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << said;
     EXPECT_EQ(ReasonOf(status), "PROTOCOL") << said;
     EXPECT_EQ(status.message(), "the server broke the contract: " + said);
-    EXPECT_EQ(service_.asked.size(), 1u) << "it would only break it again";
+    EXPECT_EQ(service_.TakeAsked().size(), 1u) << "it would only break it again";
   }
 }
 
@@ -180,11 +191,12 @@ TEST_F(Answers, RowsThatTheCallerHoldsAreNotAskedForAgain) {
   ASSERT_TRUE(summary.ok()) << summary.status();
   EXPECT_EQ(counter_.rows, 1 + 3);
   EXPECT_EQ(counter_.results, 2);
-  ASSERT_EQ(service_.asked.size(), 2u);
-  for (const v1::EvaluateRequest& asked : service_.asked) {
-    ASSERT_EQ(asked.held_size(), 1);
-    EXPECT_EQ(asked.held(0).arm(), 0);
-    EXPECT_EQ(asked.held(0).prompt(), 0);
+  const std::vector<v1::EvaluateRequest> asked = service_.TakeAsked();
+  ASSERT_EQ(asked.size(), 2u);
+  for (const v1::EvaluateRequest& missing : asked) {
+    ASSERT_EQ(missing.held_size(), 1);
+    EXPECT_EQ(missing.held(0).arm(), 0);
+    EXPECT_EQ(missing.held(0).prompt(), 0);
   }
 }
 
@@ -193,7 +205,7 @@ TEST_F(Answers, WhereRowsAreHeldALostSummaryIsNoReasonToAskAgain) {
   const auto summary = Start()->Evaluate(TwoByTwo(), Unfinished::kHold, &counter_);
   ASSERT_TRUE(summary.ok()) << summary.status();
   EXPECT_EQ(counter_.rows, 4);
-  EXPECT_EQ(service_.asked.size(), 1u);
+  EXPECT_EQ(service_.TakeAsked().size(), 1u);
 }
 
 TEST_F(Answers, AValidationHasACostOrAReason) {
@@ -206,7 +218,7 @@ TEST_F(Answers, AValidationHasACostOrAReason) {
   service_.fit = {{{fit_cost, fit_progress}}};
   const auto client = Start();
   EXPECT_EQ(client->EvaluateCost(TwoByTwo())->rows(), 4);
-  EXPECT_TRUE(service_.asked.at(0).validate_only());
+  EXPECT_TRUE(service_.TakeAsked().at(0).validate_only());
   EXPECT_EQ(client->FitCost(v1::FitDirectionRequest())->rows(), 7);
 
   service_.evaluate = {{}};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <string>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"

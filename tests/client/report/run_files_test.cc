@@ -1,5 +1,6 @@
 // Single files of a run folder: links, outputs that other programs made or left out, kept sets.
-#include "absl/cleanup/cleanup.h"
+#include <cstdlib>
+
 #include "absl/strings/str_replace.h"
 #include "client/report/html.h"
 #include "client/report/output_check.h"

@@ -3,9 +3,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "absl/cleanup/cleanup.h"
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "client/telemetry/gateway_group.h"
 #include "client/telemetry/http.h"
 #include "common/errors.h"
