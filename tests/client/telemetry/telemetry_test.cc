@@ -116,6 +116,20 @@ TEST(Gateway, PutsTheNewestSnapshot) {
   pusher->Publish("late");  // harmless after the end
 }
 
+TEST(Gateway, WithNothingNewToSayItEndsAtOnce) {
+  Answerer listener("200 OK");
+  auto pusher = *GatewayPusher::Start(Options(listener.url()));
+  absl::SleepFor(absl::Milliseconds(50));  // waits for a first snapshot
+  pusher->Publish("steer_x 1\n");
+  for (int i = 0; i < 1000 && pusher->counts().pushed == 0; ++i)
+    absl::SleepFor(absl::Milliseconds(10));
+  absl::SleepFor(absl::Milliseconds(100));  // and for a second one, which never comes
+  pusher->Close();
+  EXPECT_EQ(pusher->counts().pushed, 1);
+  EXPECT_EQ(pusher->counts().failed, 0);
+  EXPECT_EQ(listener.requests().size(), 1u);
+}
+
 TEST(Gateway, ErrorAnswersAreCountedAsFailures) {
   for (const char* answer :
        {"400 Bad Request", "500 Oops", "302 Found\r\nLocation: http://127.0.0.1:1/"}) {
