@@ -22,8 +22,9 @@ absl::Status Malformed(const Cell& cell, absl::string_view what) {
 
 // A server may add doses up in the order of its batches; the last bits must not reach a result.
 double SixDigits(double value) {
-  double rounded = 0;
-  return absl::SimpleAtod(absl::StrFormat("%.6g", value), &rounded) ? rounded : value;
+  double rounded = value;
+  (void)absl::SimpleAtod(absl::StrFormat("%.6g", value), &rounded);
+  return rounded;
 }
 
 absl::StatusOr<CellRow> ToRow(const v1::Outcome& outcome, const Cell& cell, const Plan& plan) {

@@ -18,8 +18,7 @@ absl::Status RunExperiment(const Lock& lock, const std::string& data_root,
 
   STEER_ASSIGN_OR_RETURN(std::vector<SeedSplits> prompts, LoadLockedPrompts(lock, data_root));
   for (const SeedSplits& seed : prompts) {
-    STEER_ASSIGN_OR_RETURN(bool done, SeedIsDone(lock, *log, seed));
-    if (done) continue;
+    if (scope.done_seeds.count(seed.seed) > 0) continue;
     if (options.stop_soon && options.stop_soon())
       return absl::CancelledError("stopped by the user");
     // Asked anew for each seed: a seed runs on one server, the next may find another with the same

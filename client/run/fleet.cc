@@ -12,12 +12,11 @@ namespace {
 
 // Seeds of the lock that are not done, with their texts.
 absl::StatusOr<std::vector<SeedSplits>> OpenSeeds(const Lock& lock, const std::string& data_root,
-                                                  const ResultLog& log) {
+                                                  const RunScope& scope) {
   STEER_ASSIGN_OR_RETURN(std::vector<SeedSplits> prompts, LoadLockedPrompts(lock, data_root));
   std::vector<SeedSplits> open;
   for (SeedSplits& seed : prompts) {
-    STEER_ASSIGN_OR_RETURN(bool done, SeedIsDone(lock, log, seed));
-    if (!done) open.push_back(std::move(seed));
+    if (scope.done_seeds.count(seed.seed) == 0) open.push_back(std::move(seed));
   }
   return open;
 }
@@ -56,7 +55,7 @@ absl::Status RunOnServers(const Lock& lock, const std::string& data_root, const 
   stats->complete = scope.complete;
   if (scope.complete) return absl::OkStatus();
 
-  STEER_ASSIGN_OR_RETURN(std::vector<SeedSplits> seeds, OpenSeeds(lock, data_root, *log));
+  STEER_ASSIGN_OR_RETURN(std::vector<SeedSplits> seeds, OpenSeeds(lock, data_root, scope));
   FleetState state(lock, std::move(seeds), options, fleet, log, observer);
   std::vector<std::unique_ptr<FleetMember>> members;
   STEER_RETURN_IF_ERROR(Prepare(&state, &members));

@@ -20,16 +20,14 @@ constexpr absl::Duration kLook = absl::Milliseconds(100);
 
 // Errors of the server itself, that waiting cannot mend.
 bool PutsOut(const absl::Status& status) {
-  const std::string reason = ReasonOf(status);
   return status.code() == absl::StatusCode::kUnauthenticated ||
-         status.code() == absl::StatusCode::kPermissionDenied || reason == "MODEL_MISMATCH" ||
-         reason == "LOCK_SERVER_MISMATCH";
+         status.code() == absl::StatusCode::kPermissionDenied ||
+         ReasonOf(status) == "MODEL_MISMATCH";
 }
 
 // The seed's place is another server, or the same one once it is back.
 bool Loses(const absl::Status& status) {
-  const std::string reason = ReasonOf(status);
-  return IsRetryable(status) || reason == kNumericsChanged || reason == "NUMERICS_MISMATCH";
+  return IsRetryable(status) || ReasonOf(status) == kNumericsChanged;
 }
 
 // Watches one seed: tells the schedule of life, and the observer how a seed that moved got its set.
@@ -139,7 +137,8 @@ bool FleetMember::Contact() {
       return true;
     }
     if (absl::IsCancelled(status)) return false;
-    if (!IsRetryable(status) && !absl::IsDeadlineExceeded(status)) {
+    // A server that is slow to answer is UNAVAILABLE to the client.
+    if (!IsRetryable(status)) {
       LeaveOut(status);
       return false;
     }

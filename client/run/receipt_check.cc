@@ -48,15 +48,8 @@ std::string Only(const google::protobuf::RepeatedPtrField<std::string>& list) {
 }  // namespace
 
 int ExpectedSites(EditKind edit, int layers) {
-  switch (edit) {
-    case EditKind::kNone:
-      return 0;
-    case EditKind::kAblate:
-      return 2 * layers + 1;
-    case EditKind::kAdd:
-      return 1;
-  }
-  return 0;
+  if (edit == EditKind::kNone) return 0;
+  return edit == EditKind::kAblate ? 2 * layers + 1 : 1;
 }
 
 absl::Status CheckReceipt(const v1::Receipt& receipt, const ExpectedReceipt& expected) {

@@ -44,17 +44,12 @@ absl::StatusOr<bool> AddSeed(const Lock& lock, const ResultLog& log, const SeedS
 
 absl::StatusOr<RunScope> ScopeOf(const Lock& lock, const ResultLog& log) {
   RunScope scope;
-  scope.complete = true;
   for (const SeedSplits& splits : lock.splits) {
     STEER_ASSIGN_OR_RETURN(bool complete, AddSeed(lock, log, splits, &scope));
-    scope.complete = scope.complete && complete;
+    if (complete) scope.done_seeds.insert(splits.seed);
   }
+  scope.complete = scope.done_seeds.size() == lock.splits.size();
   return scope;
-}
-
-absl::StatusOr<bool> SeedIsDone(const Lock& lock, const ResultLog& log, const SeedSplits& splits) {
-  RunScope ignored;
-  return AddSeed(lock, log, splits, &ignored);
 }
 
 }  // namespace steer

@@ -3,6 +3,7 @@
 #define STEER_CLIENT_RUN_SCOPE_H_
 
 #include <cstdint>
+#include <set>
 
 #include "absl/status/statusor.h"
 #include "client/data/splits.h"
@@ -18,12 +19,10 @@ struct RunScope {
   int64_t done_cells = 0;
   int64_t done_rows = 0;
   bool complete = false;  // every seed chosen and every test cell there: no server is needed
+  std::set<uint64_t> done_seeds;  // those whose layer is chosen and whose test cells are there
 };
 // Layers that turned out unusable, once a fit is there, are not asked for.
 absl::StatusOr<RunScope> ScopeOf(const Lock& lock, const ResultLog& log);
-
-// True once the seed's layer is chosen and every test cell is there.
-absl::StatusOr<bool> SeedIsDone(const Lock& lock, const ResultLog& log, const SeedSplits& splits);
 
 }  // namespace steer
 

@@ -1,5 +1,6 @@
 #include "tests/support/system_fault.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
@@ -99,6 +100,11 @@ ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
 ssize_t read(int fd, void* bytes, size_t size) {
   static const auto next = steer::Next<ssize_t (*)(int, void*, size_t)>("read");
   return steer::Strike("read") != nullptr ? steer::Failure() : next(fd, bytes, size);
+}
+
+struct dirent* readdir(DIR* folder) {
+  static const auto next = steer::Next<struct dirent* (*)(DIR*)>("readdir");
+  return steer::Strike("readdir") != nullptr ? nullptr : next(folder);
 }
 
 ssize_t write(int fd, const void* bytes, size_t size) {

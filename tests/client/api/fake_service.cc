@@ -97,6 +97,7 @@ void FakeService::ForgetSets() {
 
 grpc::Status FakeService::GetModel(grpc::ServerContext*, const v1::GetModelRequest*,
                                    v1::GetModelResponse* m) {
+  if (grpc::Status refused = Refusal("GetModel"); !refused.ok()) return refused;
   {
     absl::MutexLock lock(&mutex_);
     size_t call = static_cast<size_t>(model_calls_++);
@@ -152,6 +153,7 @@ grpc::Status FakeService::Tokenize(grpc::ServerContext*, const v1::TokenizeReque
 
 grpc::Status FakeService::FitDirection(grpc::ServerContext*, const v1::FitDirectionRequest* request,
                                        grpc::ServerWriter<v1::FitDirectionResponse>* writer) {
+  if (grpc::Status refused = Refusal("FitDirection"); !refused.ok()) return refused;
   Sha256 digest;
   digest.Field(behaviour.numeric_fingerprint);
   for (const v1::Prompt& p : request->harmful()) digest.Field(Hash(p));
@@ -206,6 +208,7 @@ grpc::Status FakeService::FitDirection(grpc::ServerContext*, const v1::FitDirect
 
 grpc::Status FakeService::GetDirection(grpc::ServerContext*, const v1::GetDirectionRequest* request,
                                        v1::GetDirectionResponse* response) {
+  if (grpc::Status refused = Refusal("GetDirection"); !refused.ok()) return refused;
   absl::MutexLock lock(&mutex_);
   auto it = sets_.find(request->set_id());
   if (it == sets_.end())
@@ -216,6 +219,7 @@ grpc::Status FakeService::GetDirection(grpc::ServerContext*, const v1::GetDirect
     response->set_direction_norm(kNorm);
     response->set_cosine_with_fitted(request->direction().has_control() ? 0.1 : 1);
   }
+  if (behaviour.edit_direction) behaviour.edit_direction(response);
   return grpc::Status::OK;
 }
 

@@ -40,6 +40,9 @@ struct FakeBehaviour {
   std::function<void(v1::DirectionSet*)> edit_set;
   // A status other than OK refuses the Evaluate call.
   std::function<grpc::Status(const v1::EvaluateRequest&)> refuse_evaluate;
+  // The same for other calls, by their name: "GetModel", "FitDirection", "GetDirection", "ExportDirection", "ImportDirection".
+  std::function<grpc::Status(const std::string&)> refuse;
+  std::function<void(v1::GetDirectionResponse*)> edit_direction;
   // Errors that GetModel answers with, first to last, before it works.
   std::vector<grpc::Status> model_errors;
 };
@@ -86,6 +89,9 @@ class FakeService : public v1::SteerService::Service {
                         grpc::ServerWriter<v1::EvaluateResponse>*) override;
 
  private:
+  grpc::Status Refusal(const char* call) const {
+    return behaviour.refuse ? behaviour.refuse(call) : grpc::Status::OK;
+  }
   v1::Outcome OutcomeOf(const v1::EvaluateRequest& request, int arm, int prompt) const;
   v1::ArmResult ResultOf(const v1::EvaluateRequest& request, int arm,
                          const std::vector<v1::Outcome>& rows) const;

@@ -57,6 +57,7 @@ grpc::Status FakeService::DeleteDirection(grpc::ServerContext*,
 grpc::Status FakeService::ExportDirection(grpc::ServerContext*,
                                           const v1::ExportDirectionRequest* request,
                                           grpc::ServerWriter<v1::ExportDirectionResponse>* writer) {
+  if (grpc::Status refused = Refusal("ExportDirection"); !refused.ok()) return refused;
   if (request->without_states()) {
     absl::MutexLock lock(&mutex_);
     auto it = sets_.find(request->set_id());
@@ -90,6 +91,7 @@ grpc::Status FakeService::ExportDirection(grpc::ServerContext*,
 grpc::Status FakeService::ImportDirection(grpc::ServerContext*,
                                           grpc::ServerReader<v1::ImportDirectionRequest>* reader,
                                           v1::ImportDirectionResponse* response) {
+  if (grpc::Status refused = Refusal("ImportDirection"); !refused.ok()) return refused;
   std::string file, sha256;
   v1::ImportDirectionRequest message;
   while (reader->Read(&message)) {

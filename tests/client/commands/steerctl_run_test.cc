@@ -232,10 +232,12 @@ TEST_F(Steerctl, AFullDiskHasItsOwnCodeAndLosesNothing) {
   ExpectSame("fresh", resumed);
 }
 
-TEST_F(Steerctl, AFailingSyncHasItsOwnCode) {
+TEST_F(Steerctl, AFailingDiskHasItsOwnCodeWhereverItFails) {
   ProcessOptions options;
-  options.failpoints = "run.log.before_sync=error@5";
-  EXPECT_EQ(Run("out", options).exit_code, kExitDisk);
+  for (const char* point : {"before_append", "mid_append", "before_sync"}) {
+    options.failpoints = absl::StrCat("run.log.", point, "=error@5");
+    EXPECT_EQ(Run("out", options).exit_code, kExitDisk) << point;
+  }
   options.failpoints = "run.summary.before_rename=error";
   EXPECT_EQ(Run("out", options).exit_code, kExitDisk);
   EXPECT_EQ(Run("out").exit_code, kExitOk);

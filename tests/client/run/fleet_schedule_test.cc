@@ -27,6 +27,13 @@ class Schedule : public ::testing::Test {
   FleetSchedule schedule_{2, kMove, kPatience};
 };
 
+TEST_F(Schedule, LifeOfAServerWithoutASeedIsTheServersAlone) {
+  schedule_.AddSeed(5, "");
+  BothUp();
+  schedule_.Progress(0);
+  EXPECT_EQ(Take(0), 0);
+}
+
 TEST_F(Schedule, EachServerTakesTheNextSeed) {
   for (uint64_t seed : {5, 6, 7}) schedule_.AddSeed(seed, "");
   BothUp();

@@ -2,6 +2,7 @@
 #ifndef STEER_TESTS_CLIENT_RUN_RUN_FIXTURE_H_
 #define STEER_TESTS_CLIENT_RUN_RUN_FIXTURE_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,7 @@ class RunFixture : public ::testing::Test {
  protected:
   void SetUp() override {
     WriteExperimentFiles(folder_.path(), control_draws_);
+    WriteAll(folder_ / "plan.yaml", PlanText(ReadAll(folder_ / "plan.yaml")));
     service_.Start();
     auto plan = LoadPlan(folder_ / "plan.yaml");
     ASSERT_TRUE(plan.ok()) << plan.status();
@@ -46,6 +48,9 @@ class RunFixture : public ::testing::Test {
     ASSERT_TRUE(lock.ok()) << lock.status();
     lock_ = std::make_unique<Lock>(*std::move(lock));
   }
+
+  // The plan of experiment_files.h, or one made of it.
+  virtual std::string PlanText(std::string plan) const { return plan; }
 
   std::unique_ptr<Client> MakeClient() {
     ChannelOptions channel;
@@ -67,6 +72,13 @@ class RunFixture : public ::testing::Test {
                                         log_.get(), &observer_, &stats);
     if (!status.ok()) return status;
     return stats;
+  }
+
+  // What the log of the last run holds.
+  std::map<std::string, Json> Payloads() const {
+    std::map<std::string, Json> payloads;
+    for (const Record& r : log_->records()) payloads[r.key] = r.payload;
+    return payloads;
   }
 
   int control_draws_ = 1;
