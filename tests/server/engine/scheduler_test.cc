@@ -241,15 +241,16 @@ TEST(Scheduler, ShortRowsDoNotOvertakeALongOneForEver) {
 TEST(Scheduler, AGenerateThatWaitsIsARowOfItsCall) {
   Scheduler scheduler(
       {.decode_rows = 8, .prefill_tokens = 100, .kv_tokens = 30, .generate_kv_tokens = 10});
-  auto other = std::make_shared<FakeCall>(std::vector<int>{16}, 4);
+  auto other = std::make_shared<FakeCall>(std::vector<int>{16, 16}, 4);
   scheduler.AddCall(other);
   Advance(scheduler.PlanPrefill(), &scheduler);
   EXPECT_EQ(scheduler.kv_used(), 19);
+  EXPECT_EQ(scheduler.waiting(), 1);
   auto generate = std::make_shared<FakeCall>(std::vector<int>{15}, 4, RowKind::kGenerate);
   scheduler.AddCall(generate);
-  EXPECT_EQ(scheduler.waiting(), 1);
+  EXPECT_EQ(scheduler.waiting(), 2);
   EXPECT_TRUE(scheduler.PlanPrefill().empty());
-  EXPECT_EQ(scheduler.waiting(), 1);
+  EXPECT_EQ(scheduler.waiting(), 2);
   EXPECT_TRUE(scheduler.HasRows(generate.get()));
   scheduler.RemoveCall(other.get());
   const auto pieces = scheduler.PlanPrefill();

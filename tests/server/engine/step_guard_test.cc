@@ -4,6 +4,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/util/Exception.h>
 
+#include <cstdlib>
 #include <new>
 #include <stdexcept>
 
@@ -51,6 +52,17 @@ TEST(StepGuard, EachExceptionHasItsReasonAndNoTraceOfTheStack) {
     EXPECT_EQ(IsOutOfMemory(status), std::string(c.reason) == "OUT_OF_MEMORY");
     EXPECT_EQ(IsDeviceFailure(status), std::string(c.reason) == "DEVICE_FAILED");
   }
+}
+
+// In a program of its own: failpoints are read once.
+TEST(StepGuardDeathTest, TheFailpointOfALostDeviceIsItsFailure) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto fails = [] {
+    setenv("STEER_FAILPOINTS", "engine.device_error=skip", 1);
+    const absl::Status status = GuardStep([] { ThrowFailpoints(1); });
+    exit(IsDeviceFailure(status) ? 0 : 1);
+  };
+  EXPECT_EXIT(fails(), testing::ExitedWithCode(0), "");
 }
 
 TEST(StepGuard, EmptiesTheCacheOfADeviceAndOfNoneWithoutHarm) {

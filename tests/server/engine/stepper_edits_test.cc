@@ -103,13 +103,15 @@ class StepperEdits : public testing::TestWithParam<const char*> {
     }
   }
 
+  void RunAll(bool on_cpu);
+
   const EditGolden golden_ = EditGolden::OfTiny(GetParam());
   int logits_checked_ = 0;
 };
 INSTANTIATE_TEST_SUITE_P(Checkpoints, StepperEdits, testing::ValuesIn(kEditCheckpoints),
                          [](const auto& info) { return std::string(info.param); });
 
-TEST_P(StepperEdits, RowsOfOneBatchEqualTransformersHooks) {
+void StepperEdits::RunAll(bool on_cpu) {
   SchedulerShape shape;
   shape.decode_rows = 32;
   shape.prefill_tokens = 7;  // less than a prompt: every one is cut, at ever other places
@@ -119,7 +121,7 @@ TEST_P(StepperEdits, RowsOfOneBatchEqualTransformersHooks) {
   const auto decoder =
       Decoder::Load(*Checkpoint::Open(TinyCheckpoint(GetParam())).value(), options).value();
   EngineObserver unobserved;
-  Stepper stepper(decoder.get(), shape, /*on_cpu=*/true, &unobserved);
+  Stepper stepper(decoder.get(), shape, on_cpu, &unobserved);
   Scheduler scheduler(shape);
   auto call = std::make_shared<CaseCall>(golden_);
   scheduler.AddCall(call);
@@ -164,6 +166,11 @@ TEST_P(StepperEdits, RowsOfOneBatchEqualTransformersHooks) {
   // The prompt's last position and the generated one, of each case.
   EXPECT_EQ(logits_checked_, static_cast<int>(2 * golden_.cases().size()));
 }
+
+TEST_P(StepperEdits, RowsOfOneBatchEqualTransformersHooks) { RunAll(/*on_cpu=*/true); }
+
+// By the kernels that serve a device, on tensors of this machine.
+TEST_P(StepperEdits, SoTheyDoByTheKernelsOfADevice) { RunAll(/*on_cpu=*/false); }
 
 }  // namespace
 }  // namespace steer

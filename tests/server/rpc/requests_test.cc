@@ -1,5 +1,6 @@
 // GetModel and Tokenize, and what every call does with errors.
 #include "common/prompt_form.h"
+#include "server/rpc/translate.h"
 #include "tests/server/rpc/service_fixture.h"
 
 namespace steer {
@@ -100,6 +101,29 @@ TEST_F(RequestsTest, TextThatIsNotUtf8DoesNotHurtTheServer) {
   grpc::ClientContext again;
   v1::GetModelResponse model;
   EXPECT_TRUE(stub_->GetModel(&again, {}, &model).ok());
+}
+
+TEST(FromProtoTest, ScopesAndTargetsAreTheContracts) {
+  const std::pair<v1::TokenScope, TokenScope> scopes[] = {
+      {v1::TOKEN_SCOPE_UNSPECIFIED, TokenScope::kAll},
+      {v1::TOKEN_SCOPE_ALL, TokenScope::kAll},
+      {v1::TOKEN_SCOPE_PROMPT, TokenScope::kPrompt},
+      {v1::TOKEN_SCOPE_GENERATED, TokenScope::kGenerated},
+      {v1::TOKEN_SCOPE_LAST_PROMPT_AND_GENERATED, TokenScope::kLastPromptAndGenerated}};
+  const std::pair<v1::EditTarget, EditTarget> targets[] = {
+      {v1::EDIT_TARGET_UNSPECIFIED, EditTarget::kDefault},
+      {v1::EDIT_TARGET_STREAM, EditTarget::kStream},
+      {v1::EDIT_TARGET_WRITE, EditTarget::kWrite}};
+  v1::Intervention intervention = AblateWith(std::string(64, 'a'));
+  v1::Op* op = intervention.mutable_ops(0);
+  for (const auto& [sent, meant] : scopes) {
+    op->set_tokens(sent);
+    EXPECT_EQ(FromProto(intervention).ops.at(0).scope, meant) << v1::TokenScope_Name(sent);
+  }
+  for (const auto& [sent, meant] : targets) {
+    op->set_target(sent);
+    EXPECT_EQ(FromProto(intervention).ops.at(0).target, meant) << v1::EditTarget_Name(sent);
+  }
 }
 
 }  // namespace

@@ -257,6 +257,10 @@ TEST(MetricsTest, WhatIsNotFiniteOrDidNotHappenIsInNoSum) {
 TEST(MetricsTest, CodesOutsideTheKnownOnesAndFailuresAreCounted) {
   EXPECT_EQ(GrpcCodeLabel(static_cast<absl::StatusCode>(99)), "Unknown");
   Metrics metrics("s", kMethods, {"v"});
+  metrics.CallStarted("Run");
+  metrics.CallHandled("Run", static_cast<absl::StatusCode>(99), absl::Milliseconds(1));
+  EXPECT_THAT(metrics.Text(), HasSubstr("{grpc_code=\"Unknown\",grpc_method=\"Run\",grpc_service="
+                                        "\"s\",grpc_type=\"server_stream\"} 1\n"));
   metrics.AuditRecord(true);
   metrics.AuditRecord(false);
   EXPECT_THAT(metrics.Text(), HasSubstr("steer_audit_records_total{result=\"failed\"} 1\n"));
