@@ -18,7 +18,8 @@ class AsNobody {
     EXPECT_EQ(seteuid(kNobody), 0);
   }
   ~AsNobody() {
-    if (root_) EXPECT_EQ(seteuid(0), 0);
+    if (!root_) return;
+    EXPECT_EQ(seteuid(0), 0);
   }
   AsNobody(const AsNobody&) = delete;
   AsNobody& operator=(const AsNobody&) = delete;
