@@ -60,7 +60,7 @@ absl::StatusOr<PreparedPrompt> Frontend::Prepare(const std::string& user,
   STEER_ASSIGN_OR_RETURN(prompt.ids, tokenizer_->Encode(text));
   if (prompt.ids.empty()) return absl::InvalidArgumentError("has no tokens after templating");
   for (int32_t id : prompt.ids) {
-    if (id >= vocabulary_) {
+    if (static_cast<uint32_t>(id) >= static_cast<uint64_t>(vocabulary_)) {  // a negative one too
       return absl::InvalidArgumentError(absl::StrCat(
           "holds token ", id, ", which the model's embedding of ", vocabulary_, " rows lacks"));
     }
