@@ -168,7 +168,7 @@ std::string Refusal(const EditableCheckpoint& c, const char* dtype) {
   auto checkpoint = c.Write();
   if (!checkpoint.ok()) return std::string(checkpoint.status().message());
   const absl::Status status = Decoder::Load(**checkpoint, {"cpu", dtype, 64}).status();
-  if (!status.ok()) EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(status.ok() || absl::IsInvalidArgument(status)) << status;
   return std::string(status.message());
 }
 
