@@ -58,7 +58,7 @@ TEST(MetricsServerTest, ServesTheRegistryAndTheProcess) {
 
 TEST(MetricsServerTest, ServesWhatIsAddedLater) {
   Metrics metrics("s", kMethods, {"v"});
-  auto server = MetricsServer::Start("127.0.0.1:0", metrics.registry());
+  auto server = MetricsServer::Start("127.0.0.1:0", false, metrics.registry());
   ASSERT_TRUE(server.ok()) << server.status();
   {
     auto registry = std::make_shared<prometheus::Registry>();
