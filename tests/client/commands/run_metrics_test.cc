@@ -61,7 +61,7 @@ RunState WholeState(const Lock& lock) {
     state.summary.seeds.push_back(std::move(seed));
   }
   state.summary.overall = Verdict::kNotSingleDirection;
-  state.scope = {18, 180, 10, 90, false};
+  state.scope = {18, 180, 10, 90, false, {}};
   state.summary.seeds[0].failures.emplace_back();
   state.test_seconds.Observe(3);
   return state;
