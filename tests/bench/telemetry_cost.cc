@@ -64,6 +64,7 @@ class Bench {
   }
   ~Bench() {
     engine_.reset();
+    job_.leases.clear();
     store_.reset();
     std::filesystem::remove_all(folder_);
   }

@@ -98,7 +98,7 @@ TEST_F(CommandOutput, NothingIsLostInSilenceWhereItCannotBePrinted) {
 }
 
 TEST_F(CommandOutput, OfForgetToo) {
-  if (!Pushgateway::Installed()) GTEST_SKIP() << "no Pushgateway is installed";
+  if (!Pushgateway::Installed()) GTEST_SKIP() << "prometheus-pushgateway is not installed";
   const Pushgateway gateway;
   ASSERT_TRUE(gateway.up());
   const std::string lock = folder_ / "lock.json";
