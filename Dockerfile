@@ -5,13 +5,15 @@
 # BASE may be pinned by digest: --build-arg BASE=docker.io/library/debian@sha256:...
 ARG BASE=docker.io/library/debian:bookworm-slim
 
-FROM ${BASE} AS build
+FROM ${BASE} AS dependencies
 WORKDIR /src
 COPY deploy/packages.txt deploy/libtorch-cpu.txt deploy/install_dependencies.sh deploy/
 # The secret is optional: a CA bundle for machines whose package registries stand behind one of their own.
 RUN --mount=type=secret,id=ca,target=/run/ca.pem,required=false \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
     deploy/install_dependencies.sh && rm -rf /var/lib/apt/lists/*
+
+FROM dependencies AS build
 COPY . .
 # What steer_build_info says; the repository itself stays outside: --build-arg STEER_COMMIT=$(git rev-parse --short=12 HEAD)
 ARG STEER_COMMIT=
@@ -39,8 +41,12 @@ CMD ["steerd", "--model", "/data/model", "--store", "/data/directions"]
 FROM base AS runtime
 COPY --from=build /opt/steer /opt/steer
 
-FROM build AS test
-RUN --mount=type=cache,id=steer-ccache,target=/root/.cache/ccache \
+# Not from the build stage, whose configuration has no tests.
+FROM dependencies AS test
+COPY . .
+RUN --mount=type=secret,id=ca,target=/run/ca.pem,required=false \
+    --mount=type=cache,id=steer-ccache,target=/root/.cache/ccache \
+    if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
     tests/run.sh
 
 # nvcc comes from the same registry as libtorch; only its compiler, assembler and headers are installed, and none of it is in the image.

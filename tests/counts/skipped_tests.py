@@ -40,6 +40,11 @@ def closed_to_others(match):
     return any(not f.stat().st_mode & 0o001 for f in (folder, *folder.parents))
 
 
+def nothing_read_only(match):
+    mounts = [line.split() for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
+    return not any("ro" in fields[3].split(",") and "\\" not in fields[1] and os.access(fields[1], os.R_OK) for fields in mounts)
+
+
 # What a skipped test says, and whether it is true.
 REASONS = [
     (r"no \.\./shared/(\S+) beside the repository", lambda match: not (ROOT.parent / "shared" / match[1]).exists()),
@@ -48,6 +53,7 @@ REASONS = [
     (r"prometheus-pushgateway is not installed", lacks_program("prometheus-pushgateway")),
     (r"skipped: No module named '(\w+)'", lacks_module),
     (r"no pseudo-terminals here", lacks_terminals),
+    (r"nothing is mounted read-only here", nothing_read_only),
     (r"others cannot enter the folder of temporary files", closed_to_others),
 ]
 
