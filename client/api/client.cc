@@ -105,7 +105,12 @@ absl::Status Client::Impl::Retrying(absl::string_view method,
       waited += std::min(spent, std::max(options.deadline, options.stall));
     }
     absl::Duration wait = RetryWait(options.retry, n, status, absl::Uniform(random, 0.0, 1.0));
-    if (waited + wait > options.patience) return status;
+    // The last wait is as long as patience lasts, so that all of it is used; a server that asks for
+    // more than that is not asked again before.
+    if (waited + wait > options.patience) {
+      if (waited >= options.patience || RetryDelayOf(status).has_value()) return status;
+      wait = options.patience - waited;
+    }
     if (options.on_retry) options.on_retry(method, status);
     if (options.on_waiting) options.on_waiting(status, waited);
     SleepUnlessStopped(wait, options.stop);

@@ -146,6 +146,27 @@ TEST(Client, FindsAServerThatComesBack) {
   EXPECT_TRUE(model.ok()) << model.status();
 }
 
+// Waits double, and the one that would go beyond it is cut: else a patience of 2 s would end after 1.5 s here.
+TEST(Client, PatienceIsUsedToItsEnd) {
+  FakeService service;
+  service.Start();
+  service.Stop();
+  ClientOptions options;
+  options.patience = absl::Seconds(2);
+  options.retry = {absl::Milliseconds(500), absl::Seconds(5), 0};
+  absl::Duration waited;
+  int waits = 0;
+  options.on_waiting = [&](const absl::Status&, absl::Duration so_far) {
+    ++waits;
+    waited = so_far;
+  };
+  const absl::Time start = absl::Now();
+  EXPECT_TRUE(absl::IsUnavailable(Connect(service, options)->GetModel().status()));
+  EXPECT_EQ(waits, 3);  // 0.5 s, 1 s, and what is left
+  EXPECT_GE(waited, absl::Milliseconds(1500));
+  EXPECT_GE(absl::Now() - start, absl::Milliseconds(1900));
+}
+
 // The kernel accepts its connections and nobody ever says a word on them.
 TEST(Client, LeavesAConnectionOnWhichNobodySpeaks) {
   FakeService service;
