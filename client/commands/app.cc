@@ -20,12 +20,10 @@ namespace {
 constexpr char kFooter[] =
     "Exit codes: 0 done, whatever the verdict; 1 failure; 2 usage; 3 plan, lock, data, log or "
     "results wrong; 4 server\n"
-    "unreachable; 5 server refused or is another one; 6 verdict INCOMPLETE; 7 disk; 8 run folder "
-    "in "
-    "use or another lock's;\n"
-    "9 figures not drawn, or not the same; 10 metrics address cannot be had; 11 Pushgateway down "
-    "or "
-    "refusing; 130 interrupted.\n"
+    "unreachable; 5 server refused or is another one; 6 verdict INCOMPLETE; 7 disk; "
+    "8 run folder in use or another lock's;\n"
+    "9 figures not drawn, or not the same; 10 metrics address cannot be had; "
+    "11 Pushgateway down or refusing; 130 interrupted.\n"
     "Prompts and completions are never written, but for what `generate` and `tokenize` print and "
     "`plan splits --output` is\n"
     "asked to write.";

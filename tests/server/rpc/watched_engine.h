@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/engine/engine.h"
+#include "tests/server/rpc/forwarding_engine.h"
 
 namespace steer {
 
@@ -77,25 +78,10 @@ class Gate final : public EngineObserver {
 };
 
 // Thread-safe. Hands everything on, and remembers each job's control without keeping it alive.
-class WatchedEngine final : public Engine {
+class WatchedEngine final : public ForwardingEngine {
  public:
-  explicit WatchedEngine(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
-  const ModelFacts& facts() const override { return engine_->facts(); }
-  const EngineOptions& options() const override { return engine_->options(); }
-  const Tokenizer& tokenizer() const override { return engine_->tokenizer(); }
-  DirectionStore& store() const override { return engine_->store(); }
-  absl::StatusOr<PreparedPrompt> Prepare(const std::string& user,
-                                         const absl::optional<std::string>& system) const override {
-    return engine_->Prepare(user, system);
-  }
-  absl::StatusOr<std::shared_ptr<const CompiledIntervention>> Compile(
-      const InterventionSpec& spec, const std::string& field,
-      std::vector<DirectionStore::Lease>* leases) const override {
-    return engine_->Compile(spec, field, leases);
-  }
-  absl::StatusOr<JobCost> Cost(const FitJob& job) const override { return engine_->Cost(job); }
-  absl::StatusOr<JobCost> Cost(const GenerateJob& job) const override { return engine_->Cost(job); }
-  absl::StatusOr<JobCost> Cost(const EvaluateJob& job) const override { return engine_->Cost(job); }
+  explicit WatchedEngine(std::unique_ptr<Engine> engine)
+      : ForwardingEngine(engine.get()), owned_(std::move(engine)) {}
   absl::Status Submit(FitJob job, std::shared_ptr<CallControl> control,
                       std::shared_ptr<FitSink> sink) override {
     return Pass(std::move(job), std::move(control), std::move(sink));
@@ -107,10 +93,6 @@ class WatchedEngine final : public Engine {
   absl::Status Submit(EvaluateJob job, std::shared_ptr<CallControl> control,
                       std::shared_ptr<EvaluateSink> sink) override {
     return Pass(std::move(job), std::move(control), std::move(sink));
-  }
-  absl::Time last_heartbeat() const override { return engine_->last_heartbeat(); }
-  std::pair<int64_t, int64_t> prefill_and_decode_steps() const override {
-    return engine_->prefill_and_decode_steps();
   }
 
   struct Seen {
@@ -135,7 +117,7 @@ class WatchedEngine final : public Engine {
     seen_.push_back(seen);
     return status;
   }
-  const std::unique_ptr<Engine> engine_;
+  const std::unique_ptr<Engine> owned_;
   mutable absl::Mutex mutex_;
   std::vector<Seen> seen_ ABSL_GUARDED_BY(mutex_);
 };
