@@ -2,8 +2,10 @@
 // verdict.
 #include "client/commands/app.h"
 #include "common/core_dumps.h"
+#include "common/openssl_at_exit.h"
 
 int main(int argc, char** argv) {
   steer::ForbidCoreDumps();
+  steer::KeepOpenSslAtExit();
   return steer::SteerctlMain(argc, argv);
 }

@@ -17,6 +17,7 @@
 #include "common/files.h"
 #include "common/metrics/metrics_server.h"
 #include "common/net_address.h"
+#include "common/openssl_at_exit.h"
 #include "common/status_macros.h"
 #include "prometheus/registry.h"
 #include "server/build_words.h"
@@ -177,7 +178,8 @@ absl::Status Serve(const SteerdFlags& flags, SignalWatch* signals) {
 
 int main(int argc, char** argv) {
   steer::EnsurePassiveOpenMp(argv);
-  steer::ForbidCoreDumps();      // after the program has started itself anew through /proc
+  steer::ForbidCoreDumps();  // after the program has started itself anew through /proc
+  steer::KeepOpenSslAtExit();
   prctl(PR_SET_NAME, "steerd");  // what people look for
   const steer::ParsedFlags parsed = steer::ParseFlags(argc, argv);
   if (parsed.exit_code) return *parsed.exit_code;

@@ -333,7 +333,9 @@ TEST_F(Soak, MixedCallsLeaveNothingBehind) {
   for (const Sample& sample : ready.samples())
     EXPECT_EQ(sample.value, 1) << "at " << sample.seconds << " s";
   EXPECT_LE(after.descriptors, before.descriptors);
-  EXPECT_LE(after.threads, before.threads);
+  // gRPC's timers and executor take another thread where all of theirs are at work, and keep it; the
+  // short form's warm-up need not have met that.
+  EXPECT_LE(after.threads, before.threads + (whole ? 0 : 2));
   EXPECT_EQ(scenario_.Metric("steer_rows_running"), 0);
   EXPECT_EQ(scenario_.Metric("steer_kv_tokens_used"), 0);
   ASSERT_GE(second_half.size(), 2u);

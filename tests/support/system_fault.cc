@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,11 +78,6 @@ int fstat(int fd, struct stat* facts) noexcept {
 int ftruncate(int fd, off_t size) noexcept {
   static const auto next = steer::Next<int (*)(int, off_t)>("ftruncate");
   return steer::Strike("ftruncate") != nullptr ? steer::Failure() : next(fd, size);
-}
-
-int getrlimit(__rlimit_resource_t resource, struct rlimit* limit) noexcept {
-  static const auto next = steer::Next<int (*)(int, struct rlimit*)>("getrlimit");
-  return steer::Strike("getrlimit") != nullptr ? steer::Failure() : next(resource, limit);
 }
 
 void* mmap(void* place, size_t size, int protection, int flags, int fd, off_t offset) noexcept {

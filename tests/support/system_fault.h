@@ -6,7 +6,7 @@
 namespace steer {
 
 // As long as it lives, calls that this thread makes of `call` fail: "close", "fdatasync", "flock", "fstat", "fsync", "ftruncate",
-// "getrlimit", "mmap", "pwrite", "RAND_bytes", "read", "readdir", "write". Several may live at once, and end in the opposite order.
+// "mmap", "pwrite", "RAND_bytes", "read", "readdir", "write". Several may live at once, and end in the opposite order.
 class SystemFault {
  public:
   // The first `after` calls succeed, then `times` fail with `error` (each further one if negative). error 0: the call does
