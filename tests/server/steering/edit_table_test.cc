@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <ostream>
 #include <random>
 
 #include "tests/server/steering/fixtures.h"
@@ -101,6 +102,8 @@ struct Case {
   Kernel kernel;
   at::ScalarType type;
 };
+// Not its bytes, which differ from run to run.
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 class EditKernels : public testing::TestWithParam<Case> {};
 
 INSTANTIATE_TEST_SUITE_P(Both, EditKernels,

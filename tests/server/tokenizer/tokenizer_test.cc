@@ -2,6 +2,7 @@
 // point.
 #include "server/tokenizer/tokenizer.h"
 
+#include <ostream>
 #include <thread>
 
 #include "tests/server/tokenizer/golden_tokenizers.h"
@@ -14,6 +15,8 @@ struct Case {
   std::string name;
   bool by_code_point;
 };
+// Not its bytes, which differ from run to run.
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 class GoldenTest : public testing::TestWithParam<Case> {
  protected:
