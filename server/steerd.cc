@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/core_dumps.h"
+#include "common/openssl_at_exit.h"
 #include "common/status_macros.h"
 #include "grpcpp/create_channel.h"
 #include "server/flags.h"
@@ -23,6 +24,7 @@ namespace {
 absl::Status Healthcheck(const SteerdFlags& flags) {
   // It holds the server's key.
   ForbidCoreDumps();
+  KeepOpenSslAtExit();
   STEER_ASSIGN_OR_RETURN(auto credentials, MakeProbeCredentials(flags.rpc.listen));
   return ProbeHealth(grpc::CreateChannel(flags.rpc.listen.address, credentials), "",
                      absl::Seconds(5));

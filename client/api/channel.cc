@@ -1,7 +1,5 @@
 #include "client/api/channel.h"
 
-#include <stdlib.h>
-
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
@@ -59,11 +57,6 @@ bool UsesTls(const ChannelOptions& options) {
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions& options) {
-  // Between calls gRPC 1.51 looks at its sockets once in this time, 5 s by default, and a channel
-  // whose last connection failed refuses calls until the next one stands: without it a connection
-  // that is reset once would be away for 5 to 10 s. Read when gRPC starts, which is below.
-  static const int kPolls = setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", 0);
-  (void)kPolls;
   STEER_RETURN_IF_ERROR(CheckAddress(options.server));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
